@@ -137,7 +137,8 @@ export interface ServerRequest {
 
 export interface ServerResponse {
   readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
+  /** A list is sent as one header line a value. */
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
   /** Sent with its Content-Length. For HEAD, `content-length` comes from `headers` and there is no body. */
   readonly body?: Uint8Array | { readonly content: Content; readonly offset: number; readonly length: number };
 }
