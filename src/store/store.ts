@@ -12,7 +12,7 @@ import { verifyStream } from "./verify-stream.ts";
 /** Reading made safe: what leaves a Store interpreted or handed out has the digest and size it was asked for by. */
 export class Store {
   readonly #source: Source;
-  readonly #manifests = new Map<Digest, Manifest>();
+  readonly #manifests = new Map<Digest, Promise<Manifest>>();
 
   constructor(source: Source) {
     this.#source = source;
@@ -37,13 +37,25 @@ export class Store {
         hint: `List what is there with "library tags ${this.name}"`,
       });
     }
-    return this.#checked(raw, reference);
+    const manifest = this.#checked(raw, reference);
+    this.#manifests.set(manifest.descriptor.digest, Promise.resolve(manifest));
+    return manifest;
   }
 
-  /** The manifest of a descriptor, checked and parsed; kept, so that asking again costs nothing. */
+  /**
+   * The manifest of a descriptor, checked and parsed; kept, so that asking again costs nothing. Throws `blob-missing`
+   * where the place lacks it.
+   */
   async manifest(descriptor: Descriptor, io: Io): Promise<Manifest> {
     const known = this.#manifests.get(descriptor.digest);
     if (known) return known;
+    const reading = this.#readManifest(descriptor, io);
+    this.#manifests.set(descriptor.digest, reading);
+    reading.catch(() => this.#manifests.delete(descriptor.digest));
+    return reading;
+  }
+
+  async #readManifest(descriptor: Descriptor, io: Io): Promise<Manifest> {
     if (descriptor.size > maxDocumentBytes) {
       throw new LibraryError(
         "limit-exceeded",
@@ -79,7 +91,7 @@ export class Store {
   async open(node: Node, io: Io): Promise<Content> {
     hashAlgorithm(node.descriptor.digest);
     const known = node.kind === "manifest" ? this.#manifests.get(node.descriptor.digest) : undefined;
-    if (known) return bytesContent(known.bytes);
+    if (known) return bytesContent((await known).bytes);
     const content = await this.#source.read(node.kind, node.descriptor.digest, io);
     if (content === undefined) throw this.#missing(node);
     if (content.size >= 0 && content.size !== node.descriptor.size) {
@@ -89,6 +101,11 @@ export class Store {
       );
     }
     return content;
+  }
+
+  /** The node's bytes as the place has them, unchecked; undefined where it lacks them. */
+  async read(kind: Kind, digest: Digest, io: Io): Promise<Content | undefined> {
+    return this.#source.read(kind, digest, io);
   }
 
   /** Whether the node is there, how large and of what type. */
@@ -113,9 +130,7 @@ export class Store {
     const { descriptor, bytes } = raw;
     const label = this.#label(reference);
     check(bytes, descriptor, label);
-    const manifest = { descriptor, bytes, value: parseManifest(bytes, descriptor.mediaType, label) };
-    this.#manifests.set(descriptor.digest, manifest);
-    return manifest;
+    return { descriptor, bytes, value: parseManifest(bytes, descriptor.mediaType, label) };
   }
 
   #label(reference: string | undefined): string {
