@@ -6,7 +6,7 @@ export function nearest(text: string, candidates: Iterable<string>): string | un
   const wanted = text.toLowerCase();
   let best: { readonly candidate: string; readonly edits: number } | undefined;
   for (const candidate of candidates) {
-    const edits = distance(wanted, candidate.toLowerCase());
+    const edits = editDistance(wanted, candidate.toLowerCase());
     if (edits <= Math.max(1, Math.floor(candidate.length / 3)) && edits < (best?.edits ?? Number.POSITIVE_INFINITY)) {
       best = { candidate, edits };
     }
@@ -14,8 +14,8 @@ export function nearest(text: string, candidates: Iterable<string>): string | un
   return best?.candidate;
 }
 
-/** Insertions, deletions, substitutions and swaps of neighbours that lead from `a` to `b`. */
-function distance(a: string, b: string): number {
+/** Insertions, deletions, substitutions and swaps of neighbours that lead from `a` to `b`; infinite beyond 64 characters. */
+export function editDistance(a: string, b: string): number {
   // Long input is no slip of the finger, and the table below is quadratic
   if (a.length > 64 || b.length > 64) return Number.POSITIVE_INFINITY;
   let before: number[] = [];
