@@ -101,8 +101,11 @@ const knownNames = new Map(
   ].map((known) => [known.toLowerCase(), known]),
 );
 
-/** Go servers match names without regard to case: `Digest` beside or instead of `digest` would read differently there. */
-function refuseNearNames(value: JsonValue, name: string, path: string): void {
+/**
+ * Throws `malformed-content` where a name differs from a known one by case only. Go programs match names without regard
+ * to case: `Digest` beside or instead of `digest` would read differently there.
+ */
+export function refuseNearNames(value: JsonValue, name: string, path = ""): void {
   if (Array.isArray(value)) {
     for (const [index, item] of value.entries()) refuseNearNames(item, name, `${path}/${index}`);
   } else if (isJsonObject(value as JsonValue)) {

@@ -63,28 +63,30 @@ export function isRegistry(text: string): boolean {
  * Throws `invalid-reference`; nothing outside the grammar reaches a path or a URL.
  */
 export function parseReference(text: string): Reference {
+  const reference = parseExplicitReference(text);
+  const named = reference.tag !== undefined || reference.digest !== undefined;
+  return named || reference.location.kind !== "registry" ? reference : { ...reference, tag: "latest" };
+}
+
+/**
+ * A reference whose tag means something only where it was written: as a destination, or where `latest` by default would
+ * be a surprise. As `parseReference`, but neither tag nor digest is added.
+ */
+export function parseExplicitReference(text: string): Reference {
   refuseControls(text);
   const scheme = schemes.find(([prefix]) => text.startsWith(prefix));
-  if (scheme && scheme[1] !== "registry") return parseFileReference(text, text.slice(scheme[0].length), scheme[1]);
-  const reference = parseRegistryReference(text, scheme ? text.slice(scheme[0].length) : text);
-  return reference.tag === undefined && reference.digest === undefined ? { ...reference, tag: "latest" } : reference;
+  const rest = scheme ? text.slice(scheme[0].length) : text;
+  if (scheme && scheme[1] !== "registry") return parseFileReference(text, rest, scheme[1]);
+  return parseRegistryReference(text, rest);
 }
 
 /** The location that `text` names, which must hold neither tag nor digest; for commands on a whole repository or layout. */
 export function parseLocation(text: string): Location {
-  refuseControls(text);
-  const scheme = schemes.find(([prefix]) => text.startsWith(prefix));
-  const rest = scheme ? text.slice(scheme[0].length) : text;
-  const reference =
-    scheme && scheme[1] !== "registry" ? parseFileReference(text, rest, scheme[1]) : parseRegistryReference(text, rest);
-  if (reference.tag !== undefined || reference.digest !== undefined) {
-    throw invalid(
-      text,
-      "a tag or digest where a whole repository is meant",
-      `Write "${formatLocation(reference.location)}"`,
-    );
+  const { location, tag, digest } = parseExplicitReference(text);
+  if (tag !== undefined || digest !== undefined) {
+    throw invalid(text, "a tag or digest where a whole repository is meant", `Write "${formatLocation(location)}"`);
   }
-  return reference.location;
+  return location;
 }
 
 /** A registry alone, as `ping` and `login` take it; the schemes and slash of a URL are dropped. Throws `invalid-reference`. */

@@ -1,0 +1,149 @@
+import type { Context } from "../core/context.ts";
+import { UsageError } from "../core/error.ts";
+import type { Report } from "../core/report.ts";
+import type { Digest } from "../oci/digest.ts";
+import { isFallbackTag } from "../oci/fallback-tag.ts";
+import type { Manifest } from "../oci/manifest.ts";
+import type { PlatformPattern } from "../oci/platform.ts";
+import { formatReference, type Reference } from "../oci/reference.ts";
+import type { CommitEntry, Source, Target } from "../store/backend.ts";
+import { type CopyReport as Copied, copy as copyGraph } from "../store/copy.ts";
+import { selectPlatforms } from "../store/select-platforms.ts";
+import type { Store } from "../store/store.ts";
+import { walk } from "../store/walk.ts";
+import { openSource, openTarget } from "./open.ts";
+
+export interface CopyInput {
+  readonly source: Reference;
+  /** Without tag and digest, it takes the tag of the source. */
+  readonly destination: Reference;
+  /** Further tags at the destination. */
+  readonly tag: readonly string[];
+  /** Everything that has a tag; the source's own tag must be absent. */
+  readonly allTags: boolean;
+  readonly platform: readonly PlatformPattern[];
+  readonly referrers: "all" | "none";
+  /** A manifest found at the destination is taken to be whole. */
+  readonly trustExisting: boolean;
+  /** Members of an index that the source lacks are left out, if the destination takes that. */
+  readonly allowMissing: boolean;
+}
+
+/** One image that arrived. */
+export interface CopiedImage {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** Of the root manifest, in bytes. */
+  readonly size: number;
+  readonly tags: readonly string[];
+}
+
+export interface CopyReport extends Report, Copied {
+  readonly source: string;
+  readonly destination: string;
+  readonly images: readonly CopiedImage[];
+}
+
+/** What the source names is at the destination after, whole, with its referrers, under the same digest. */
+export async function copy(context: Context, input: CopyInput): Promise<CopyReport> {
+  const { source: from, destination: to } = input;
+  const store = await openSource(context, from.location);
+  try {
+    const images = input.allTags
+      ? await taggedImages(store, input, context)
+      : [await namedImage(store, input, context)];
+    const target = await openTarget(context, to.location);
+    const copied = await copyImages(context, images, target, input);
+    return {
+      status: "ok",
+      source: formatReference(from),
+      destination: formatReference(to),
+      images: images.map(({ root, tags }) => {
+        const { digest, mediaType, size } = root.descriptor;
+        return { digest, mediaType, size, tags };
+      }),
+      ...copied,
+    };
+  } finally {
+    await store.close();
+  }
+}
+
+/** What is to arrive, and under which tags. */
+export interface ImageToCopy {
+  readonly source: Store;
+  readonly root: Manifest;
+  /** None commits it without a tag. */
+  readonly tags: readonly string[];
+}
+
+/** Copies images that may come from several stores into one target, in one transaction. */
+export async function copyImages(
+  context: Context,
+  images: readonly ImageToCopy[],
+  target: Target,
+  options: Pick<CopyInput, "referrers"> &
+    Partial<Pick<CopyInput, "trustExisting" | "allowMissing">> & { sparse?: boolean },
+): Promise<Copied> {
+  const stopAt = options.trustExisting ? finder(context, target) : undefined;
+  const plan = async function* () {
+    for (const { source, root } of images) {
+      yield* walk(
+        source,
+        [root],
+        {
+          referrers: options.referrers,
+          missing: options.allowMissing ? "skip" : "fail",
+          sparse: options.sparse ?? false,
+          ...(stopAt ? { stopAt } : {}),
+        },
+        context,
+      );
+    }
+  };
+  const entries = images.flatMap(({ root, tags }): CommitEntry[] =>
+    tags.length === 0 ? [{ manifest: root }] : tags.map((tag) => ({ manifest: root, tag })),
+  );
+  return copyGraph(plan(), target, { entries, concurrency: context.network.concurrency }, context);
+}
+
+async function namedImage(store: Store, input: CopyInput, context: Context): Promise<ImageToCopy> {
+  const { source: from, destination: to } = input;
+  const whole = await store.resolve(from.digest ?? from.tag, context);
+  const { root, source } = await selectPlatforms(store, whole, input.platform, context);
+  if (to.digest !== undefined && to.digest !== root.descriptor.digest) {
+    throw new UsageError(`Cannot copy to ${formatReference(to)}: the source is ${root.descriptor.digest}`, {
+      hint: "Leave the digest of the destination out",
+    });
+  }
+  const own = to.tag ?? (to.digest === undefined && input.tag.length === 0 ? from.tag : undefined);
+  return { source, root, tags: [...new Set([...(own === undefined ? [] : [own]), ...input.tag])] };
+}
+
+async function taggedImages(store: Store, input: CopyInput, context: Context): Promise<readonly ImageToCopy[]> {
+  if (input.source.tag !== undefined || input.source.digest !== undefined || input.destination.tag !== undefined) {
+    throw new UsageError("Cannot copy with --all-tags: the source and the destination must not name a tag or digest", {
+      hint: "Leave :tag out of both",
+    });
+  }
+  const images = new Map<Digest, { source: Store; root: Manifest; tags: string[] }>();
+  for await (const { tag } of store.list(context)) {
+    if (tag === undefined || isFallbackTag(tag)) continue;
+    const whole = await store.resolve(tag, context);
+    const { root, source } = await selectPlatforms(store, whole, input.platform, context);
+    const image = images.get(root.descriptor.digest) ?? { source, root, tags: [] };
+    image.tags.push(tag);
+    images.set(root.descriptor.digest, image);
+  }
+  return [...images.values()];
+}
+
+/** Asks the target whether it has a manifest already; an archive never has. */
+function finder(context: Context, target: Target): ((manifest: Manifest) => Promise<boolean>) | undefined {
+  if (!isReadable(target)) return undefined;
+  return async ({ descriptor }) => (await target.stat("manifest", descriptor.digest, context)) !== undefined;
+}
+
+function isReadable(target: Target): target is Target & Pick<Source, "stat"> {
+  return "stat" in target;
+}

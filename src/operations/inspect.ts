@@ -1,0 +1,163 @@
+import type { Context } from "../core/context.ts";
+import { UnsupportedError } from "../core/error.ts";
+import type { Report } from "../core/report.ts";
+import type { Annotations } from "../oci/annotations.ts";
+import { type ImageConfig, parseConfig } from "../oci/config.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
+import type { Digest } from "../oci/digest.ts";
+import { edges, effectiveArtifactType } from "../oci/edges.ts";
+import { isIndex, type Manifest } from "../oci/manifest.ts";
+import { isImageConfigType, isManifestType } from "../oci/media-type.ts";
+import { formatPlatform, type PlatformPattern } from "../oci/platform.ts";
+import type { Reference } from "../oci/reference.ts";
+import type { Store } from "../store/store.ts";
+import { pinned, withReference } from "./open.ts";
+
+export interface InspectInput {
+  readonly reference: Reference;
+  readonly platform: readonly PlatformPattern[];
+  /** Standard output is the manifest's bytes. */
+  readonly raw: boolean;
+  /** Standard output is the config's bytes. */
+  readonly config: boolean;
+}
+
+/** A blob or a manifest that is pointed at. */
+export interface InspectedContent {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  readonly annotations?: Annotations | undefined;
+}
+
+/** A member of an index. */
+export interface InspectedMember extends InspectedContent {
+  readonly platform?: string | undefined;
+  readonly artifactType?: string | undefined;
+  /** Bytes of the config and all layers together; absent where the member is not an image or not there. */
+  readonly contentSize?: number | undefined;
+}
+
+export interface InspectReport extends Report {
+  /** By digest. */
+  readonly reference: string;
+  readonly mediaType: string;
+  readonly digest: Digest;
+  /** Of the manifest, in bytes. */
+  readonly size: number;
+  readonly artifactType?: string | undefined;
+  readonly annotations?: Annotations | undefined;
+  readonly subject?: InspectedContent | undefined;
+  /** Of an index. */
+  readonly members?: readonly InspectedMember[] | undefined;
+  /** Of an image or artifact. */
+  readonly layers?: readonly InspectedContent[] | undefined;
+  /** Of an image. */
+  readonly image?: InspectedImage | undefined;
+}
+
+/** What an image's configuration says. */
+export interface InspectedImage {
+  readonly platform: string;
+  readonly created?: string | undefined;
+  readonly entrypoint?: readonly string[] | undefined;
+  readonly cmd?: readonly string[] | undefined;
+  readonly env?: readonly string[] | undefined;
+  readonly workdir?: string | undefined;
+  readonly user?: string | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly diffIds: readonly string[];
+}
+
+/** The largest configuration that is read. */
+const maxConfigBytes = 8 * 1024 * 1024;
+
+/** What the reference names, described; with `raw` or `config` the bytes themselves went to standard output. */
+export async function inspect(context: Context, input: InspectInput): Promise<InspectReport> {
+  return withReference(context, input.reference, input.platform, async ({ store, root }) => {
+    if (input.raw) await context.terminal.writeStdout(root.bytes);
+    else if (input.config) await context.terminal.writeStdout(await configBytes(context, store, root));
+    return describeManifest(context, store, root, pinned(input.reference.location, root));
+  });
+}
+
+async function configBytes(context: Context, store: Store, root: Manifest): Promise<Uint8Array> {
+  if (isIndex(root.value)) {
+    throw new UnsupportedError(`Cannot show a config of ${root.descriptor.digest}: it is an index`, {
+      code: "unsupported-content",
+      hint: "Choose one image with --platform",
+    });
+  }
+  return store.bytes("blob", root.value.config, maxConfigBytes, context);
+}
+
+async function describeManifest(
+  context: Context,
+  store: Store,
+  root: Manifest,
+  reference: string,
+): Promise<InspectReport> {
+  const { value } = root;
+  const common = {
+    status: "ok" as const,
+    reference,
+    mediaType: root.descriptor.mediaType,
+    digest: root.descriptor.digest,
+    size: root.descriptor.size,
+    artifactType: value.artifactType,
+    annotations: value.annotations,
+    subject: value.subject ? content(value.subject) : undefined,
+  };
+  if (isIndex(value)) {
+    return { ...common, members: await Promise.all(value.manifests.map((entry) => member(context, store, entry))) };
+  }
+  const isImage = isImageConfigType(value.config.mediaType) && value.artifactType === undefined;
+  return {
+    ...common,
+    artifactType: isImage ? undefined : effectiveArtifactType(root),
+    layers: value.layers.map(content),
+    image: isImage ? image(parseConfig(await configBytes(context, store, root), value.config.digest)) : undefined,
+  };
+}
+
+async function member(context: Context, store: Store, entry: Descriptor): Promise<InspectedMember> {
+  const there = isManifestType(entry.mediaType) && (await store.stat("manifest", entry.digest, context)) !== undefined;
+  const manifest = there ? await store.manifest(entry, context) : undefined;
+  return {
+    ...content(entry),
+    platform: entry.platform ? formatPlatform(entry.platform) : undefined,
+    artifactType: entry.artifactType,
+    contentSize: manifest && !isIndex(manifest.value) ? contentSize(manifest) : undefined,
+  };
+}
+
+function contentSize(manifest: Manifest): number {
+  return edges(manifest)
+    .filter(({ role }) => role === "config" || role === "layer")
+    .reduce((sum, { descriptor }) => sum + descriptor.size, 0);
+}
+
+function content({ mediaType, digest, size, annotations }: Descriptor): InspectedContent {
+  return { mediaType, digest, size, annotations };
+}
+
+function image(config: ImageConfig): InspectedImage {
+  const run = config.config;
+  return {
+    platform: formatPlatform({
+      os: config.os,
+      architecture: config.architecture,
+      variant: config.variant,
+      "os.version": config["os.version"],
+    }),
+    created: config.created,
+    entrypoint: run?.Entrypoint ?? undefined,
+    cmd: run?.Cmd ?? undefined,
+    env: run?.Env ?? undefined,
+    workdir: run?.WorkingDir || undefined,
+    user: run?.User || undefined,
+    labels: run?.Labels ?? undefined,
+    diffIds: config.rootfs.diff_ids ?? [],
+  };
+}

@@ -1,0 +1,34 @@
+import type { Context } from "../core/context.ts";
+import type { PlatformPattern } from "../oci/platform.ts";
+import type { Reference } from "../oci/reference.ts";
+import { type CopyReport, copy } from "./copy.ts";
+
+export interface PullInput {
+  readonly reference: Reference;
+  /** The layout's folder; by default named as the last part of the repository. */
+  readonly output?: string | undefined;
+  readonly platform: readonly PlatformPattern[];
+  readonly referrers: "all" | "none";
+}
+
+/** The image lies whole in a layout after, under its tag, every byte of it checked. */
+export async function pull(context: Context, input: PullInput): Promise<CopyReport> {
+  const { reference } = input;
+  const path = input.output ?? defaultFolder(reference);
+  return copy(context, {
+    source: reference,
+    destination: { location: { kind: "layout", path } },
+    tag: [],
+    allTags: false,
+    platform: input.platform,
+    referrers: input.referrers,
+    trustExisting: false,
+    allowMissing: false,
+  });
+}
+
+function defaultFolder({ location }: Reference): string {
+  if (location.kind === "registry") return location.repository.split("/").at(-1) ?? location.repository;
+  const name = location.path.replace(/\/+$/, "").split("/").at(-1) ?? location.path;
+  return location.kind === "archive" ? name.replace(/\.(tar|tar\.gz|tgz|tar\.zst)$/, "") : `${name}-copy`;
+}
