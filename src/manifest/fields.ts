@@ -28,7 +28,7 @@ export const description = v.pipe(
     (text) => /^(?=.*\S)[^\p{Cc}\u2028\u2029]{1,255}$/u.test(text),
     expectation("1 to 255 characters on one line", 'Shorten it, and fold long lines with ">-"'),
   ),
-  v.metadata({ schema: { minLength: 1, maxLength: 255 } }),
+  v.metadata({ minLength: 1, maxLength: 255 }),
 );
 
 /** An absolute http or https URL without user and password: it becomes a label, which anyone may read. */
@@ -39,14 +39,14 @@ export const webUrl = v.pipe(
     (text) => !isWebUrl(text) || !hasUserinfo(text),
     expectation("=holds a user name or a password", "Remove what stands before the @: this becomes public"),
   ),
-  v.metadata({ schema: { format: "uri", pattern: "^https?://" } }),
+  v.metadata({ format: "uri", pattern: "^https?://" }),
 );
 
 /** A moment as RFC 3339 has it, with an offset. */
 export const moment = v.pipe(
   v.string(),
   v.check(isMoment, expectation("a date and time with an offset (RFC 3339)", 'Write it as "2026-01-31T12:00:00Z"')),
-  v.metadata({ schema: { format: "date-time" } }),
+  v.metadata({ format: "date-time" }),
 );
 
 /** A day, `2027-12-31`. */
@@ -56,7 +56,7 @@ export const day = v.pipe(
     (text) => /^\d{4}-\d{2}-\d{2}$/.test(text) && isMoment(`${text}T00:00:00Z`),
     expectation("a date", 'Write it as "2027-12-31"'),
   ),
-  v.metadata({ schema: { format: "date" } }),
+  v.metadata({ format: "date" }),
 );
 
 /** An e-mail address, as far as a form field checks one. */
@@ -102,9 +102,7 @@ export const repositoryPart = v.pipe(
       "Use lower-case letters and digits, with . _ - between them and / between parts",
     ),
   ),
-  v.metadata({
-    schema: { pattern: "^[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*)*$" },
-  }),
+  v.metadata({ pattern: "^[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*)*$" }),
 );
 
 /** A tag, or with any of `/ : @` in it a full reference of a registry. */
@@ -124,10 +122,8 @@ export const platform = v.pipe(
     expectation("a platform", 'Write it as "linux/amd64" or "linux/arm/v7"'),
   ),
   v.metadata({
-    schema: {
-      pattern:
-        "^[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9][A-Za-z0-9_.-]*(?:/[A-Za-z0-9][A-Za-z0-9_.-]*)?(?::[A-Za-z0-9][A-Za-z0-9_.-]*)?$",
-    },
+    pattern:
+      "^[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9][A-Za-z0-9_.-]*(?:/[A-Za-z0-9][A-Za-z0-9_.-]*)?(?::[A-Za-z0-9][A-Za-z0-9_.-]*)?$",
   }),
 );
 
