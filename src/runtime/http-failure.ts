@@ -1,0 +1,104 @@
+import { LibraryError } from "../core/error.ts";
+
+/**
+ * What a failed exchange means: `insecure-refused` for a certificate that is not trusted, `network-error` for all else;
+ * a LibraryError passes. The message names host and port, and nothing of path, query or headers.
+ */
+export function httpFailure(cause: unknown, url: URL): LibraryError {
+  if (cause instanceof LibraryError) return cause;
+  const host = hostAndPort(url);
+  const code = codeOf(cause);
+  const distrust = certificateProblems.get(code);
+  if (distrust !== undefined) {
+    return new LibraryError("insecure-refused", `Cannot trust ${host}: ${distrust}`, {
+      cause,
+      hint: `Pass --ca-file FILE with the authority that signed it, or --insecure-registry ${url.host} to go unchecked`,
+    });
+  }
+  const plain = plainAnswers.has(code);
+  return new LibraryError("network-error", `Cannot reach ${host}: ${plain ? "no TLS there" : stateOf(code)}`, {
+    cause,
+    ...(plain ? { hint: `Pass --plain-http if ${url.host} speaks plain http` } : {}),
+  });
+}
+
+/** The exchange made no progress for `milliseconds`: `network-error`. */
+export function idleFailure(url: URL, milliseconds: number): LibraryError {
+  return new LibraryError(
+    "network-error",
+    `Cannot go on with ${hostAndPort(url)}: no byte moved in ${milliseconds / 1000} s`,
+  );
+}
+
+/** The response ended before its Content-Length: `network-error`. */
+export function shortBody(url: URL, received: number, expected: number | undefined): LibraryError {
+  return new LibraryError(
+    "network-error",
+    `Cannot read from ${hostAndPort(url)}: the connection ended after ${received} bytes` +
+      `${expected === undefined ? "" : `, expected ${expected}`}`,
+  );
+}
+
+/** `host:port`, also where the port is the scheme's own. */
+export function hostAndPort(url: URL): string {
+  return `${url.hostname}:${url.port || (url.protocol === "https:" ? "443" : "80")}`;
+}
+
+function codeOf(error: unknown): string {
+  for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
+    if ("code" in at && typeof at.code === "string") return at.code;
+    // Happy eyeballs: one error an address
+    if (at instanceof AggregateError && at.errors.length > 0) return codeOf(at.errors[0]);
+  }
+  return error instanceof Error ? error.name : "unknown";
+}
+
+function stateOf(code: string): string {
+  return states.get(code) ?? `the exchange failed (${code})`;
+}
+
+const states: ReadonlyMap<string, string> = new Map([
+  ["ECONNREFUSED", "connection refused"],
+  ["ConnectionRefused", "connection refused"],
+  ["FailedToOpenSocket", "connection failed"],
+  ["ECONNRESET", "the connection was cut"],
+  ["ConnectionClosed", "the connection was cut"],
+  ["EPIPE", "the connection was cut"],
+  ["ECONNABORTED", "the connection was cut"],
+  ["ENOTFOUND", "no such host"],
+  ["EAI_AGAIN", "the name server does not answer"],
+  ["ETIMEDOUT", "no answer"],
+  ["TimeoutError", "no answer"],
+  ["EHOSTUNREACH", "no route to the host"],
+  ["ENETUNREACH", "no route to the network"],
+  ["ERR_PROXY_TUNNEL", "the proxy refuses the connection"],
+]);
+
+const certificateProblems: ReadonlyMap<string, string> = new Map([
+  ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "its certificate is signed by an unknown authority"],
+  ["UNABLE_TO_GET_ISSUER_CERT", "its certificate is signed by an unknown authority"],
+  ["UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "its certificate is signed by an unknown authority"],
+  ["SELF_SIGNED_CERT_IN_CHAIN", "its certificate is signed by an unknown authority"],
+  ["DEPTH_ZERO_SELF_SIGNED_CERT", "its certificate is signed by itself"],
+  ["CERT_HAS_EXPIRED", "its certificate has expired"],
+  ["CERT_NOT_YET_VALID", "its certificate is not valid yet"],
+  ["CERT_REVOKED", "its certificate was revoked"],
+  ["CERT_UNTRUSTED", "its certificate is not trusted"],
+  ["CERT_REJECTED", "its certificate is rejected"],
+  ["CERT_SIGNATURE_FAILURE", "the signature of its certificate is wrong"],
+  ["INVALID_CA", "its authority may not sign certificates"],
+  ["INVALID_PURPOSE", "its certificate is not one for servers"],
+  ["PATH_LENGTH_EXCEEDED", "its chain of certificates is too long"],
+  ["CERT_CHAIN_TOO_LONG", "its chain of certificates is too long"],
+  ["HOSTNAME_MISMATCH", "its certificate is for another name"],
+  ["ERR_TLS_CERT_ALTNAME_INVALID", "its certificate is for another name"],
+  ["ERR_TLS_CERT_ALTNAME_FORMAT", "the names in its certificate are malformed"],
+]);
+
+/** What TLS reports when a server answers in plain http. */
+const plainAnswers: ReadonlySet<string> = new Set([
+  "ERR_SSL_WRONG_VERSION_NUMBER",
+  "ERR_SSL_PACKET_LENGTH_TOO_LONG",
+  "ERR_SSL_HTTP_REQUEST",
+  "EPROTO",
+]);

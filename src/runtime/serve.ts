@@ -1,0 +1,216 @@
+import { createReadStream } from "node:fs";
+import * as http from "node:http";
+import * as https from "node:https";
+import { pipeline } from "node:stream/promises";
+import { LibraryError } from "../core/error.ts";
+import type { RunningServer, ServeOptions, ServerRequest, ServerResponse } from "../core/ports.ts";
+
+/** Milliseconds in which a client must send the head of a request, and after which a silent connection is ended. */
+const headTimeoutMs = 60_000;
+const idleTimeoutMs = 300_000;
+/** Bytes of a body that nobody asked for that are still read so that the connection can stay. */
+const drainLimit = 64 << 20;
+
+/**
+ * Serves over node:http(s), which in both runtimes keeps the Content-Length of streamed bodies and of HEAD, and bounds
+ * no body. A handler that throws is answered with 500; a body that breaks off ends its connection, so that the client
+ * sees that it is short. `tls` holds PEM text.
+ */
+export async function serve(options: ServeOptions): Promise<RunningServer> {
+  const settings = {
+    requestTimeout: 0,
+    headersTimeout: headTimeoutMs,
+    keepAliveTimeout: 75_000,
+    connectionsCheckingInterval: 5_000,
+  };
+  const busy = new Set<http.ServerResponse>();
+  let idle = () => {};
+  const listener = (incoming: http.IncomingMessage, outgoing: http.ServerResponse) => {
+    busy.add(outgoing);
+    outgoing.once("close", () => {
+      busy.delete(outgoing);
+      if (busy.size === 0) idle();
+    });
+    void answer(incoming, outgoing, options.handler);
+  };
+  const server = options.tls
+    ? https.createServer({ ...settings, ...options.tls }, listener)
+    : http.createServer(settings, listener);
+  server.timeout = idleTimeoutMs;
+  const port = await listen(server, options);
+  const host = options.hostname.includes(":") ? `[${options.hostname}]` : options.hostname;
+
+  return {
+    url: `${options.tls ? "https" : "http"}://${host}:${port}`,
+    port,
+    async stop(graceMs = 5_000) {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      if (busy.size > 0 && graceMs > 0) {
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, graceMs);
+          idle = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+      }
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+function listen(server: http.Server, { hostname, port }: ServeOptions): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => {
+      const state = listenStates.get(cause.code ?? "") ?? "the address cannot be had";
+      reject(
+        new LibraryError("io-error", `Cannot listen on ${hostname}:${port}: ${state}`, {
+          cause,
+          hint: "Pass another --address, as 127.0.0.1:0 for any free port",
+        }),
+      );
+    });
+    server.listen({ host: hostname, port }, () => {
+      const address = server.address();
+      resolve(typeof address === "object" && address ? address.port : port);
+    });
+  });
+}
+
+const listenStates: ReadonlyMap<string, string> = new Map([
+  ["EADDRINUSE", "the port is in use"],
+  ["EACCES", "the port needs more rights"],
+  ["EADDRNOTAVAIL", "the address is not one of this machine"],
+]);
+
+async function answer(
+  incoming: http.IncomingMessage,
+  outgoing: http.ServerResponse,
+  handler: ServeOptions["handler"],
+): Promise<void> {
+  const gone = new AbortController();
+  outgoing.on("close", () => {
+    if (!outgoing.writableFinished) gone.abort(new LibraryError("network-error", "The client went away"));
+  });
+  // Told by the body's reader and by the signal
+  incoming.on("error", () => {});
+  outgoing.on("error", () => {});
+  let response: ServerResponse;
+  try {
+    response = await handler(requestFrom(incoming, gone.signal));
+  } catch {
+    // What went wrong is the handler's to report: it names nothing of the inside to a client
+    response = { status: 500, headers: {} };
+  }
+  try {
+    await write(response, incoming, outgoing);
+    if (!incoming.complete) drain(incoming);
+  } catch {
+    incoming.destroy();
+    outgoing.destroy();
+  }
+}
+
+function requestFrom(incoming: http.IncomingMessage, signal: AbortSignal): ServerRequest {
+  const headers = new Headers();
+  for (let at = 0; at + 1 < incoming.rawHeaders.length; at += 2) {
+    headers.append(incoming.rawHeaders[at] ?? "", incoming.rawHeaders[at + 1] ?? "");
+  }
+  return {
+    method: incoming.method ?? "GET",
+    target: incoming.url ?? "/",
+    headers,
+    remoteAddress: incoming.socket.remoteAddress ?? "",
+    signal,
+    body: () => bodyOf(incoming),
+  };
+}
+
+function bodyOf(incoming: http.IncomingMessage): ReadableStream<Uint8Array> {
+  // Not destroyed with the iterator: the answer still goes over the same socket
+  const iterator = incoming.iterator({ destroyOnReturn: false });
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        let next: IteratorResult<unknown>;
+        try {
+          next = await iterator.next();
+        } catch (cause) {
+          throw new LibraryError("network-error", "Cannot read the request: the client went away", { cause });
+        }
+        if (!next.done)
+          controller.enqueue(next.value instanceof Uint8Array ? next.value : Buffer.from(String(next.value)));
+        else if (incoming.complete) controller.close();
+        else throw new LibraryError("network-error", "Cannot read the request: the client went away");
+      },
+      async cancel() {
+        await iterator.return?.();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+async function write(
+  response: ServerResponse,
+  incoming: http.IncomingMessage,
+  outgoing: http.ServerResponse,
+): Promise<void> {
+  const { body } = response;
+  const headers: http.OutgoingHttpHeaders = {};
+  for (const [name, value] of Object.entries(response.headers)) {
+    headers[name.toLowerCase()] = typeof value === "string" ? value : [...value];
+  }
+  const size = body === undefined ? undefined : body instanceof Uint8Array ? body.byteLength : body.length;
+  if (size !== undefined) headers["content-length"] = String(size);
+  else if (incoming.method !== "HEAD" && ![204, 304].includes(response.status)) headers["content-length"] = "0";
+  outgoing.writeHead(response.status, headers);
+  if (incoming.method === "HEAD" || body === undefined) outgoing.end();
+  else if (body instanceof Uint8Array) outgoing.end(body);
+  else if (body.length === 0) outgoing.end();
+  else if (body.content.file !== undefined) {
+    const end = body.offset + body.length - 1;
+    await pipeline(createReadStream(body.content.file, { start: body.offset, end, highWaterMark: 1 << 20 }), outgoing);
+  } else await writeStream(await body.content.stream(body.offset), body.length, outgoing);
+}
+
+async function writeStream(
+  stream: ReadableStream<Uint8Array>,
+  length: number,
+  outgoing: http.ServerResponse,
+): Promise<void> {
+  const reader = stream.getReader();
+  let left = length;
+  try {
+    while (left > 0) {
+      const { done, value } = await reader.read();
+      if (done) throw new LibraryError("size-mismatch", `Cannot answer: ${length - left} bytes, expected ${length}`);
+      const fits = value.byteLength <= left ? value : value.subarray(0, left);
+      left -= fits.byteLength;
+      if (!outgoing.write(fits)) await drained(outgoing);
+    }
+    outgoing.end();
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}
+
+function drained(outgoing: http.ServerResponse): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (outgoing.destroyed) return reject(new LibraryError("network-error", "The client went away"));
+    outgoing.once("drain", resolve);
+    outgoing.once("close", () => reject(new LibraryError("network-error", "The client went away")));
+  });
+}
+
+/** Reads what is left of a body, within bounds, so that a client that sends it all sees the answer. */
+function drain(incoming: http.IncomingMessage): void {
+  let drained = 0;
+  incoming.on("data", (chunk: Uint8Array) => {
+    drained += chunk.byteLength;
+    if (drained > drainLimit) incoming.destroy();
+  });
+  incoming.resume();
+}
