@@ -1,5 +1,6 @@
 import { Document, isCollection, isScalar, isSeq, parseDocument, type Scalar } from "yaml";
 import { InvalidInputError } from "../core/error.ts";
+import { assign } from "./assign.ts";
 import { readYaml } from "./document.ts";
 import { formatPath, type Path } from "./path.ts";
 
@@ -21,7 +22,7 @@ export function editYaml(text: string, edits: readonly Edit[], file: string): st
 
 function applyEdit(text: string, edit: Edit, file: string): string {
   const before = readYaml(text, file).value;
-  const wanted = assigned(before, edit.path, edit);
+  const wanted = assign(before, edit.path, edit.value);
   const document = parseDocument(text, { uniqueKeys: false });
   const node = document.getIn(edit.path, true);
   const spliced = isScalar(node) && isScalarValue(edit.value) ? spliceScalar(text, node, edit.value) : undefined;
@@ -72,28 +73,6 @@ function rewritten(text: string, document: Document, { path, value }: Edit): str
     // Lists that stand as far left as their key stay there
     indentSeq: !/^( *)[^\s#-][^\n]*:[ \t]*(?:#[^\n]*)?\n\1- /m.test(text),
   });
-}
-
-/** `value` with the edit made, as plain values; throws `invalid-input` where the path does not fit it. */
-function assigned(value: unknown, path: Path, edit: Edit): unknown {
-  const [key, ...rest] = path;
-  if (key === undefined) return edit.value;
-  if (typeof key === "number") {
-    const list = value ?? [];
-    if (!Array.isArray(list) || key > list.length) throw refuse(edit, "there is no such entry");
-    const next = assigned(list[key], rest, edit);
-    return next === undefined
-      ? list.filter((_, index) => index !== key)
-      : [...list.slice(0, key), next, ...list.slice(key + 1)];
-  }
-  if (value !== null && value !== undefined && (typeof value !== "object" || Array.isArray(value))) {
-    throw refuse(edit, `what holds "${key}" is no mapping`);
-  }
-  const entries = new Map<string, unknown>(Object.entries(value ?? {}));
-  const next = assigned(entries.get(key), rest, edit);
-  if (next === undefined) entries.delete(key);
-  else entries.set(key, next);
-  return Object.fromEntries(entries);
 }
 
 function isSame(a: unknown, b: unknown): boolean {

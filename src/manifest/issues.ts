@@ -1,6 +1,7 @@
 import type * as v from "valibot";
 import { nearest } from "../core/nearest.ts";
 import { formatPath, type Path, pathKey } from "./path.ts";
+import { hasEntries, hasItem, hasValue, hasWrapped, type Schema } from "./schema-walk.ts";
 
 /** One way in which a value breaks the schema; `of` says whether the key or the value at `path` is to blame. */
 export interface ValueProblem {
@@ -12,9 +13,6 @@ export interface ValueProblem {
 
 /** What a scalar looked like in the file, as `1.10` where the value is the number 1.1; undefined where it is not known. */
 export type SourceText = (path: Path) => string | undefined;
-
-/** A schema of the manifest taken apart; only the kinds that hold others have these fields. */
-type Schema = v.GenericSchema;
 
 /**
  * Every problem of `value` under `schema`, given the issues valibot found: its issues in the manifest's words, and all
@@ -127,21 +125,4 @@ function typeHint(issue: v.BaseIssue<unknown>, source: string | undefined): stri
 
 function issuePath(issue: v.BaseIssue<unknown>): Path {
   return (issue.path ?? []).map(({ key }) => (typeof key === "number" ? key : String(key)));
-}
-
-// What a schema holds is typed by valibot for each kind alone; the name of the field tells the kinds apart.
-function hasEntries(schema: Schema): schema is Schema & { readonly entries: Readonly<Record<string, Schema>> } {
-  return "entries" in schema;
-}
-
-function hasItem(schema: Schema): schema is Schema & { readonly item: Schema } {
-  return "item" in schema;
-}
-
-function hasValue(schema: Schema): schema is Schema & { readonly value: Schema } {
-  return schema.type === "record" && "value" in schema;
-}
-
-function hasWrapped(schema: Schema): schema is Schema & { readonly wrapped: Schema } {
-  return "wrapped" in schema;
 }
