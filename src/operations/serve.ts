@@ -1,0 +1,109 @@
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { dirname, isAbsolute, join } from "node:path";
+import type { Context } from "../core/context.ts";
+import { replaceFile } from "../core/durable-file.ts";
+import { UsageError } from "../core/error.ts";
+import type { RunningServer, ServeOptions } from "../core/ports.ts";
+import type { Report } from "../core/report.ts";
+import { createRegistry } from "../server/registry.ts";
+import { errorCode, fileError, namingFile } from "../store/file-error.ts";
+
+/** What `serve` takes; paths are relative to the context's cwd. */
+export interface ServeInput {
+  readonly root: string;
+  /** `host:port`; port 0 takes a free one. */
+  readonly address: { readonly hostname: string; readonly port: number };
+  readonly readOnly: boolean;
+  readonly htpasswd?: string | undefined;
+  readonly tlsCert?: string | undefined;
+  readonly tlsKey?: string | undefined;
+  /** Gets the URL and a line end when the registry listens, and is whole as soon as it is there. */
+  readonly addressFile?: string | undefined;
+}
+
+/** A registry that served until it was told to stop. */
+export interface ServeReport extends Report {
+  readonly status: "ok";
+  /** As `http://127.0.0.1:5000`. */
+  readonly url: string;
+  readonly root: string;
+}
+
+/** How long requests that are under way may take to end when the registry stops. */
+const graceMs = 5_000;
+
+/**
+ * Serves the layouts below `root` (made if it is missing) as a registry until the context's signal aborts; a `step`
+ * event named by the URL says that it listens. Throws `usage` for TLS options that do not go together, `invalid-input`
+ * for an htpasswd file that cannot be used, `io-error` where the address or a file cannot be had.
+ */
+export async function serve(context: Context, input: ServeInput): Promise<ServeReport> {
+  const root = absolute(context, input.root);
+  const tls = await readTls(context, input);
+  const htpasswd = input.htpasswd === undefined ? undefined : await readText(context, input.htpasswd);
+  await prepareRoot(root, input.readOnly);
+  const registry = createRegistry(root, context, {
+    readOnly: input.readOnly,
+    ...(htpasswd === undefined ? {} : { htpasswd }),
+  });
+  const options: ServeOptions = { ...input.address, handler: registry, ...(tls ? { tls } : {}) };
+  const server = await context.serve(options);
+  try {
+    context.emit({ kind: "step", state: "started", name: `Serving ${root} at ${server.url}` });
+    if (input.addressFile !== undefined) await writeAddress(context, absolute(context, input.addressFile), server);
+    if (htpasswd && !tls && !isLoopback(input.address.hostname)) {
+      const message = "Passwords travel in plain text: give --tls-cert and --tls-key";
+      context.emit({ kind: "warning", code: "plain-text-credentials", message });
+    }
+    await aborted(context.signal);
+  } finally {
+    await server.stop(graceMs);
+  }
+  return { status: "ok", url: server.url, root };
+}
+
+function absolute(context: Context, path: string): string {
+  return isAbsolute(path) ? path : join(context.cwd, path);
+}
+
+async function readTls(context: Context, { tlsCert, tlsKey }: ServeInput): Promise<ServeOptions["tls"]> {
+  if (tlsCert === undefined && tlsKey === undefined) return undefined;
+  if (tlsCert === undefined || tlsKey === undefined) {
+    throw new UsageError("Cannot serve over TLS: only one of --tls-cert and --tls-key is given", {
+      hint: "Give both, as PEM files",
+    });
+  }
+  return { cert: (await readText(context, tlsCert)).text, key: (await readText(context, tlsKey)).text };
+}
+
+async function readText(context: Context, path: string): Promise<{ readonly file: string; readonly text: string }> {
+  return { file: path, text: await namingFile("read", path, () => readFile(absolute(context, path), "utf8")) };
+}
+
+async function prepareRoot(root: string, readOnly: boolean): Promise<void> {
+  try {
+    if (!readOnly) await mkdir(root, { recursive: true });
+    if ((await stat(root)).isDirectory()) return;
+  } catch (cause) {
+    if (errorCode(cause) !== "EEXIST") throw fileError("serve", root, cause);
+  }
+  throw new UsageError(`Cannot serve ${root}: not a folder`, { hint: "Give a folder with --root" });
+}
+
+async function writeAddress(context: Context, path: string, server: RunningServer): Promise<void> {
+  await namingFile("write", path, async () => {
+    await mkdir(dirname(path), { recursive: true });
+    await replaceFile(path, context.random, (temporary) => writeFile(temporary, `${server.url}\n`));
+  });
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "::1" || /^127\./.test(hostname);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
