@@ -28,7 +28,7 @@ function applyEdit(text: string, edit: Edit, file: string): string {
   const spliced = isScalar(node) && isScalarValue(edit.value) ? spliceScalar(text, node, edit.value) : undefined;
   for (const candidate of [() => spliced, () => rewritten(text, document, edit)]) {
     const after = candidate();
-    if (after !== undefined && isSame(readYaml(after, file).value, wanted)) return after;
+    if (after !== undefined && isSame(valueOf(after, file), wanted)) return after;
   }
   throw refuse(edit, "the value is shared by an anchor or in a style that cannot be kept");
 }
@@ -69,10 +69,22 @@ function rewritten(text: string, document: Document, { path, value }: Edit): str
   }
   return document.toString({
     lineWidth: 0,
-    flowCollectionPadding: /[[{] \S/.test(text),
+    flowCollectionPadding: /(?:^|[:-] )[[{] \S/m.test(text),
+    // What loses its anchor is found by reading the result
+    verifyAliasOrder: false,
     // Lists that stand as far left as their key stay there
     indentSeq: !/^( *)[^\s#-][^\n]*:[ \t]*(?:#[^\n]*)?\n\1- /m.test(text),
   });
+}
+
+/** The value of a text that was just written; undefined where an alias lost its anchor. */
+function valueOf(text: string, file: string): unknown {
+  try {
+    return readYaml(text, file).value;
+  } catch (error) {
+    if (error instanceof InvalidInputError) return undefined;
+    throw error;
+  }
 }
 
 function isSame(a: unknown, b: unknown): boolean {
