@@ -8,7 +8,10 @@ export interface OptionSpec {
   readonly kind: "flag" | "value" | "values";
   /** One letter, as `m` for `-m`. */
   readonly short?: string;
-  /** What help calls the value: `FILE`, `KEY=VALUE`. */
+  /**
+   * What help calls the value: `FILE`, `KEY=VALUE`; `gzip|zstd` lists all values there are. Completion offers those,
+   * files for FILE, MANIFEST, REF, … and folders for DIR.
+   */
   readonly placeholder?: string;
   /** One line for help, without a full stop. */
   readonly description: string;
@@ -54,7 +57,7 @@ export interface CommandSpec<Schema extends v.GenericSchema, R extends Report> {
   readonly digest?: (report: R) => string | undefined;
   /** What follows a bare `--` is given to the input as `passthrough`. */
   readonly passthrough?: boolean;
-  /** At least two real command lines. */
+  /** At least two real command lines; a test parses each of them. */
   readonly examples: readonly [string, string, ...string[]];
   readonly input: Schema;
   /** Imports the operation: here and nowhere else, so that start-up pays for one command only. */
