@@ -1,5 +1,6 @@
 import { LibraryError } from "../core/error.ts";
 import type { Terminal } from "../core/ports.ts";
+import { isTerminal, terminalColumns } from "./standard-streams.ts";
 
 /** Whether `error` says that the reader of standard output went away, as `head` does: no reason to complain. */
 export function isBrokenPipe(error: unknown): boolean {
@@ -16,11 +17,12 @@ export function makeTerminal(): Terminal {
   let input: AsyncIterator<Uint8Array> | undefined;
 
   return {
-    stdinIsTerminal: process.stdin.isTTY === true,
-    stdoutIsTerminal: process.stdout.isTTY === true,
-    stderrIsTerminal: process.stderr.isTTY === true,
+    // By descriptor: the streams of `process` take 10 ms to come to life, and most commands need none of them
+    stdinIsTerminal: isTerminal(0),
+    stdoutIsTerminal: isTerminal(1),
+    stderrIsTerminal: isTerminal(2),
     get columns() {
-      return process.stderr.columns || 80;
+      return terminalColumns();
     },
     async ask(question, options = {}) {
       process.stderr.write(question);
