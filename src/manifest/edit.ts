@@ -28,7 +28,7 @@ function applyEdit(text: string, edit: Edit, file: string): string {
   const spliced = isScalar(node) && isScalarValue(edit.value) ? spliceScalar(text, node, edit.value) : undefined;
   for (const candidate of [() => spliced, () => rewritten(text, document, edit)]) {
     const after = candidate();
-    if (after !== undefined && isSame(valueOf(after, file), wanted)) return after;
+    if (after !== undefined && isSame(writtenValue(after, file), wanted)) return after;
   }
   throw refuse(edit, "the value is shared by an anchor or in a style that cannot be kept");
 }
@@ -78,7 +78,7 @@ function rewritten(text: string, document: Document, { path, value }: Edit): str
 }
 
 /** The value of a text that was just written; undefined where an alias lost its anchor. */
-function valueOf(text: string, file: string): unknown {
+function writtenValue(text: string, file: string): unknown {
   try {
     return readYaml(text, file).value;
   } catch (error) {

@@ -95,8 +95,8 @@ class Reader {
     if (operators.has(token)) return { problem: `${token} stands where a licence is expected` };
     const whole = token.toLowerCase();
     const name = whole.endsWith("+") ? whole.slice(0, -1) : whole;
-    // Some deprecated identifiers end in "+" themselves, as GPL-2.0+
-    const old = deprecated.get(whole) ?? deprecated.get(name);
+    // A plus behind a deprecated identifier says "or later", as GPL-2.0+
+    const old = deprecated.get(name);
     if (old !== undefined) {
       this.deprecated.push(old);
       return undefined;
