@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { gitDirectories, readHead } from "./directory.ts";
 import { publicRemote } from "./remote.ts";
-import { type Author, type PartialAuthor, type UserPlace, userAuthor } from "./user.ts";
+import { type PartialAuthor, type UserPlace, userAuthor } from "./user.ts";
 
 /** What a folder's git repository says. */
 export interface GitFacts {
@@ -52,11 +52,6 @@ export async function gitFacts(directory: string, place: GitPlace): Promise<GitF
     remote: remote === undefined ? undefined : publicRemote(remote.url),
     author: { ...own, ...here, ...environmentAuthor(place) },
   };
-}
-
-/** The author where both of name and email are known. */
-export function wholeAuthor({ name, email }: PartialAuthor): Author | undefined {
-  return name === undefined || email === undefined ? undefined : { name, email };
 }
 
 /** git, "ENVIRONMENT VARIABLES": these win over every configuration. */

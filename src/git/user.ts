@@ -1,14 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-/** Who writes commits here. */
-export interface Author {
-  readonly name: string;
-  readonly email: string;
+/** Who writes commits here, as far as it is known. */
+export interface PartialAuthor {
+  readonly name?: string;
+  readonly email?: string;
 }
-
-/** What of `user.name` and `user.email` is set. */
-export type PartialAuthor = Partial<Author>;
 
 /** Where the user's own git configuration lies. */
 export interface UserPlace {

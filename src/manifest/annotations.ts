@@ -6,7 +6,7 @@ import type { LibraryManifest } from "./schema.ts";
  * Lists are JSON arrays of strings (a comma may be part of a keyword), `deprecated` is `true` or `false`, and all of
  * them are always written: a label that is left out would be inherited from the base image.
  */
-export const ownKeys = {
+const ownKeys = {
   keywords: "net.canfar.image.keywords",
   domain: "net.canfar.image.domain",
   kind: "net.canfar.image.kind",

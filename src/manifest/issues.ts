@@ -36,7 +36,7 @@ export function readIssues(
 }
 
 /** `value` as messages show it: `the number 1.1`, `"yes"`, `a list`, `empty`. */
-export function showValue(value: unknown): string {
+function showValue(value: unknown): string {
   if (value === null || value === undefined) return "empty";
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
   if (typeof value === "string") return JSON.stringify(value.length > 120 ? `${value.slice(0, 119)}…` : value);

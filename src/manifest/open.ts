@@ -33,7 +33,7 @@ export async function openManifest(path: string | undefined, cwd: string): Promi
 }
 
 /** The folder of the manifest at `manifestPath`, its build context, and its Dockerfile: absolute, or joined to the context. */
-export function manifestFiles(
+function manifestFiles(
   manifestPath: string,
   { build }: Pick<LibraryManifest, "build">,
 ): Pick<OpenedManifest, "directory" | "contextPath" | "dockerfilePath"> {

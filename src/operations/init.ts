@@ -164,7 +164,7 @@ function isAnsweredAbove(value: unknown, path: Path): boolean {
 async function askUntilValid(context: Context, question: Question, proposal: string | undefined): Promise<unknown> {
   const schema = schemaAt(manifestSchema, question.path);
   for (;;) {
-    const hint = proposal === undefined ? "" : ` [${proposal}]`;
+    const hint = proposal ? ` [${proposal}]` : "";
     const line = await context.terminal.ask(`${question.text}${hint}: `);
     context.signal.throwIfAborted();
     if (line === undefined) {
@@ -203,7 +203,7 @@ function finish(
   const filled: readonly (readonly [Path, unknown])[] = [
     [["version"], 1],
     [["metadata", "discovery", "revision"], git.revision],
-    [["metadata", "discovery", "created"], formatMoment(context.now())],
+    [["metadata", "discovery", "created"], formatMoment(wholeSeconds(context.now()))],
     [["config"], defaultConfig],
   ];
   for (const [path, fact] of filled) {
@@ -250,4 +250,8 @@ function valueAt(value: unknown, path: Path): unknown {
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function wholeSeconds(moment: Date): Date {
+  return new Date(Math.floor(moment.getTime() / 1000) * 1000);
 }
