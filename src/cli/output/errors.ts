@@ -81,9 +81,9 @@ export function renderWarning(message: string, style: TextStyle): string {
 function problemLine(problem: Problem): string {
   const { file, line, column, path } = problem;
   const place = file === undefined ? "" : `${[file, line, column].filter((part) => part !== undefined).join(":")}: `;
-  // A usage problem names its flag in the message already
-  const inside = file === undefined || path === undefined || path === "" ? "" : `${path}: `;
-  return oneLine(`${place}${inside}${problem.message}`);
+  // A usage problem names its flag in the message already, most problems of a manifest their path
+  const isNamed = file === undefined || path === undefined || path === "" || problem.message.startsWith(path);
+  return oneLine(`${place}${isNamed ? "" : `${path}: `}${problem.message}`);
 }
 
 function oneLine(text: string): string {
