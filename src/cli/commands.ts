@@ -22,11 +22,14 @@ export const commandSections: readonly CommandSection[] = [
     commands: [
       entry("init", [], () => import("./commands/init.ts").then((module) => module.init)),
       entry("validate", [], () => import("./commands/validate.ts").then((module) => module.validate)),
+      entry("build", [], () => import("./commands/build.ts").then((module) => module.build)),
+      entry("append", [], () => import("./commands/append.ts").then((module) => module.append)),
     ],
   },
   {
     heading: "Publish and move",
     commands: [
+      entry("push image", [], () => import("./commands/push-image.ts").then((module) => module.pushImage)),
       entry("pull", [], () => import("./commands/pull.ts").then((module) => module.pull)),
       entry("copy", ["cp"], () => import("./commands/copy.ts").then((module) => module.copy)),
       entry("export", [], () => import("./commands/export.ts").then((module) => module.exportImage)),

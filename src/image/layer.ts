@@ -102,7 +102,7 @@ async function write(tar: AsyncIterable<Uint8Array>, options: LayerOptions, io: 
   const path = join(options.temporary, options.fileName);
   const packed = measure();
   const unpacked = measure();
-  const file = await open(path, "wx", 0o600);
+  const file = await open(path, "wx", 0o644);
   try {
     for await (const chunk of packed.pass(compress(unpacked.pass(rechunk(tar)), options.compression))) {
       io.signal.throwIfAborted();
