@@ -116,8 +116,25 @@ async function namedImage(store: Store, input: CopyInput, context: Context): Pro
       hint: "Leave the digest of the destination out",
     });
   }
-  const own = to.tag ?? (to.digest === undefined && input.tag.length === 0 ? from.tag : undefined);
-  return { source, root, tags: [...new Set([...(own === undefined ? [] : [own]), ...input.tag])] };
+  const named = to.tag !== undefined || to.digest !== undefined || input.tag.length > 0;
+  const own = named ? (to.tag === undefined ? [] : [to.tag]) : await sourceTags(store, from, whole, context);
+  return { source, root, tags: [...new Set([...own, ...input.tag])] };
+}
+
+/** The tag that the source names, or the ones that its only entry has. */
+async function sourceTags(
+  store: Store,
+  { tag, digest }: Reference,
+  root: Manifest,
+  context: Context,
+): Promise<readonly string[]> {
+  if (tag !== undefined) return [tag];
+  const tags: string[] = [];
+  if (digest !== undefined) return tags;
+  for await (const entry of store.list(context)) {
+    if (entry.tag !== undefined && entry.descriptor?.digest === root.descriptor.digest) tags.push(entry.tag);
+  }
+  return tags;
 }
 
 async function taggedImages(store: Store, input: CopyInput, context: Context): Promise<readonly ImageToCopy[]> {

@@ -59,7 +59,8 @@ export interface InspectReport extends Report {
 
 /** What an image's configuration says. */
 export interface InspectedImage {
-  readonly platform: string;
+  /** Absent where the configuration leaves it empty, as artifacts that pose as images do. */
+  readonly platform?: string | undefined;
   readonly created?: string | undefined;
   readonly entrypoint?: readonly string[] | undefined;
   readonly cmd?: readonly string[] | undefined;
@@ -145,12 +146,7 @@ function content({ mediaType, digest, size, annotations }: Descriptor): Inspecte
 function image(config: ImageConfig): InspectedImage {
   const run = config.config;
   return {
-    platform: formatPlatform({
-      os: config.os,
-      architecture: config.architecture,
-      variant: config.variant,
-      "os.version": config["os.version"],
-    }),
+    platform: config.os && config.architecture ? formatPlatform(config) : undefined,
     created: config.created,
     entrypoint: run?.Entrypoint ?? undefined,
     cmd: run?.Cmd ?? undefined,

@@ -27,7 +27,7 @@ function imageLines(image: InspectedImage): string[] {
     value === undefined || value.length === 0 ? [] : [fact(name, JSON.stringify(value))];
   const one = (name: string, value: string | undefined): string[] => (value === undefined ? [] : [fact(name, value)]);
   return [
-    fact("platform", image.platform),
+    ...one("platform", image.platform),
     ...one("created", image.created),
     ...list("entrypoint", image.entrypoint),
     ...list("cmd", image.cmd),

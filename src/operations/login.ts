@@ -1,0 +1,86 @@
+import type { Context } from "../core/context.ts";
+import { LibraryError, UsageError } from "../core/error.ts";
+import type { Report } from "../core/report.ts";
+import { parseRegistry } from "../oci/reference.ts";
+import type { Credential } from "../registry/credential.ts";
+import { eraseCredentials, storeCredentials } from "../registry/credentials.ts";
+import { pingRegistry } from "../registry/ping.ts";
+import { createRegistrySession } from "../registry/session.ts";
+
+/** The longest password or token that is read. */
+const maxSecretBytes = 64 * 1024;
+
+export interface LoginInput {
+  readonly registry: string;
+  readonly username?: string | undefined;
+  /** The password is standard input, without its last line end. */
+  readonly passwordStdin: boolean;
+  /** An OAuth2 refresh token is standard input, without its last line end. */
+  readonly identityTokenStdin: boolean;
+}
+
+export interface LoginReport extends Report {
+  readonly registry: string;
+  /** The file or the helper that keeps the credentials. */
+  readonly where: string;
+}
+
+/** The registry took the credentials, and they are kept for later commands. Throws `unauthorized` where it did not. */
+export async function login(context: Context, input: LoginInput): Promise<LoginReport> {
+  const registry = parseRegistry(input.registry);
+  const credential = await askCredential(context, registry, input);
+  const session = createRegistrySession(context, { credentials: { find: async () => credential } });
+  const answer = await pingRegistry(session, registry, undefined, context);
+  if (!answer.authenticated) {
+    throw new LibraryError("unauthorized", `Cannot log in to ${registry}: it does not take these credentials`, {
+      hint: "Check the user name and the password; many registries want an access token as the password",
+    });
+  }
+  if (answer.authentication === "none") {
+    const message = `${registry} asks for no credentials; they are kept without having been tried`;
+    context.emit({ kind: "warning", code: "no-authentication", message });
+  }
+  const { where } = await storeCredentials(context, registry, credential, context);
+  return { status: "ok", registry, where };
+}
+
+export interface LogoutReport extends Report {
+  readonly registry: string;
+  readonly erased: boolean;
+  /** Places that hold credentials for the registry still. */
+  readonly remaining: readonly string[];
+}
+
+/** No credentials for the registry are left where `login` keeps them. */
+export async function logout(context: Context, input: { readonly registry: string }): Promise<LogoutReport> {
+  const registry = parseRegistry(input.registry);
+  return { status: "ok", registry, ...(await eraseCredentials(context, registry, context)) };
+}
+
+async function askCredential(context: Context, registry: string, input: LoginInput): Promise<Credential> {
+  if (input.identityTokenStdin) {
+    const token = await readSecret(context, "token");
+    return { kind: "identity-token", username: input.username, token };
+  }
+  const { terminal } = context;
+  if (!input.passwordStdin && !terminal.stdinIsTerminal) {
+    throw new UsageError(`Cannot log in to ${registry}: nobody is there to ask for the password`, {
+      hint: "Give --username NAME --password-stdin and the password on standard input",
+    });
+  }
+  if (input.passwordStdin && input.username === undefined) {
+    throw new UsageError(`Cannot log in to ${registry}: --password-stdin needs --username`);
+  }
+  const username = input.username ?? (await terminal.ask(`User name for ${registry}: `))?.trim();
+  const password = input.passwordStdin
+    ? await readSecret(context, "password")
+    : await terminal.ask(`Password for ${registry}: `, { hidden: true });
+  if (!username || !password) throw new UsageError(`Cannot log in to ${registry}: no user name or password was given`);
+  return { kind: "basic", username, password };
+}
+
+async function readSecret(context: Context, what: string): Promise<string> {
+  const text = new TextDecoder().decode(await context.terminal.readStdin(maxSecretBytes)).replace(/\r?\n$/, "");
+  if (text === "") throw new UsageError(`Cannot log in: standard input holds no ${what}`);
+  return text;
+}

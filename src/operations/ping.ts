@@ -1,0 +1,26 @@
+import type { Context } from "../core/context.ts";
+import type { Report } from "../core/report.ts";
+import { parseExplicitReference, parseRegistry } from "../oci/reference.ts";
+import { pingRegistry, type RegistryPing } from "../registry/ping.ts";
+import { registrySession } from "./open.ts";
+
+export interface PingInput {
+  /** `host[:port]`, or with a repository behind it. */
+  readonly registry: string;
+}
+
+export type PingReport = Report & RegistryPing;
+
+/** A registry answered; what it says of itself. Throws `network-error` or `registry-error` where none does. */
+export async function ping(context: Context, input: PingInput): Promise<PingReport> {
+  const { registry, repository } = target(input.registry);
+  const answer = await pingRegistry(await registrySession(context), registry, repository, context);
+  return { status: "ok", ...answer };
+}
+
+function target(text: string): { readonly registry: string; readonly repository?: string } {
+  const bare = text.replace(/^(?:docker|https?):\/\//, "").replace(/\/+$/, "");
+  if (!bare.includes("/")) return { registry: parseRegistry(bare) };
+  const { location } = parseExplicitReference(bare);
+  return location.kind === "registry" ? location : { registry: parseRegistry(bare) };
+}
