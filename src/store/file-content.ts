@@ -5,7 +5,7 @@ import { LibraryError } from "../core/error.ts";
 import { fileError } from "./file-error.ts";
 
 /** Bytes read at a time. */
-const chunkBytes = 1024 * 1024;
+const chunkBytes = 256 * 1024;
 
 /** Content of a whole file of `size` bytes at `path`. */
 export function fileContent(path: string, size: number): Content {

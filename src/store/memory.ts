@@ -1,11 +1,12 @@
-import type { Content } from "../core/content.ts";
+import type { Content, Io } from "../core/content.ts";
 import { LibraryError, NotFoundError } from "../core/error.ts";
 import type { Descriptor, Kind, Node } from "../oci/descriptor.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
 import { effectiveArtifactType } from "../oci/edges.ts";
 import { type Manifest, parseManifest } from "../oci/manifest.ts";
 import type { Backend, CommitEntry, Entry, Outcome, RawManifest, Referrers, Removal, Writing } from "./backend.ts";
-import { bytesContent, check, collect } from "./store.ts";
+import { pump } from "./pump.ts";
+import { bytesContent, check } from "./store.ts";
 
 /** A place in this process's memory: for small graphs that are made before they are stored, and for tests. */
 export class MemoryBackend implements Backend {
@@ -68,15 +69,19 @@ export class MemoryBackend implements Backend {
     }
   }
 
-  async begin(): Promise<Writing> {
+  async begin(io: Io): Promise<Writing> {
     const written = new Map<Digest, { bytes: Uint8Array; node: Node }>();
     return {
       has: async (node) => written.has(node.descriptor.digest) || this.#blobs.has(node.descriptor.digest),
       write: async (node, open): Promise<Outcome> => {
         if (written.has(node.descriptor.digest) || this.#blobs.has(node.descriptor.digest)) return "present";
-        const content = await open();
-        const bytes = await collect(await content.stream(), node.descriptor.size, node.descriptor.digest);
-        check(bytes, node.descriptor, node.descriptor.digest);
+        const bytes = new Uint8Array(node.descriptor.size);
+        let at = 0;
+        const sink = async (chunk: Uint8Array): Promise<void> => {
+          bytes.set(chunk, at);
+          at += chunk.byteLength;
+        };
+        await pump(open, node.descriptor, sink, io);
         written.set(node.descriptor.digest, { bytes, node });
         return "sent";
       },

@@ -29,7 +29,7 @@ function failingAt(target: MemoryBackend, failing: number, error: Error): Target
     location: undefined,
     order: "any",
     begin: async () => {
-      const writing: Writing = await target.begin();
+      const writing: Writing = await target.begin(testIo());
       const write = writing.write.bind(writing);
       writing.write = async (...given): Promise<Outcome> => {
         if (++writes === failing) throw error;
@@ -115,7 +115,7 @@ describe("copy()", () => {
       location: undefined,
       order: "any",
       begin: async () => {
-        const writing = await target.begin();
+        const writing = await target.begin(testIo());
         return {
           ...writing,
           write: async (node, open) => {
