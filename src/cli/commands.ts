@@ -58,7 +58,12 @@ export const commandSections: readonly CommandSection[] = [
   },
   {
     heading: "Registries",
-    commands: [entry("serve", [], () => import("./commands/serve.ts").then((module) => module.serve))],
+    commands: [
+      entry("login", [], () => import("./commands/login.ts").then((module) => module.login)),
+      entry("logout", [], () => import("./commands/logout.ts").then((module) => module.logout)),
+      entry("ping", [], () => import("./commands/ping.ts").then((module) => module.ping)),
+      entry("serve", [], () => import("./commands/serve.ts").then((module) => module.serve)),
+    ],
   },
   {
     heading: "Program",

@@ -1,11 +1,10 @@
 import type { Context } from "../core/context.ts";
-import { LibraryError, UsageError } from "../core/error.ts";
+import { UsageError } from "../core/error.ts";
 import type { Report } from "../core/report.ts";
 import { parseRegistry } from "../oci/reference.ts";
 import type { Credential } from "../registry/credential.ts";
 import { eraseCredentials, storeCredentials } from "../registry/credentials.ts";
-import { pingRegistry } from "../registry/ping.ts";
-import { createRegistrySession } from "../registry/session.ts";
+import { checkCredential } from "../registry/ping.ts";
 
 /** The longest password or token that is read. */
 const maxSecretBytes = 64 * 1024;
@@ -29,14 +28,7 @@ export interface LoginReport extends Report {
 export async function login(context: Context, input: LoginInput): Promise<LoginReport> {
   const registry = parseRegistry(input.registry);
   const credential = await askCredential(context, registry, input);
-  const session = createRegistrySession(context, { credentials: { find: async () => credential } });
-  const answer = await pingRegistry(session, registry, undefined, context);
-  if (!answer.authenticated) {
-    throw new LibraryError("unauthorized", `Cannot log in to ${registry}: it does not take these credentials`, {
-      hint: "Check the user name and the password; many registries want an access token as the password",
-    });
-  }
-  if (answer.authentication === "none") {
+  if ((await checkCredential(context, registry, credential, context)) === "not-asked") {
     const message = `${registry} asks for no credentials; they are kept without having been tried`;
     context.emit({ kind: "warning", code: "no-authentication", message });
   }

@@ -9,13 +9,16 @@ export interface PingInput {
   readonly registry: string;
 }
 
-export type PingReport = Report & RegistryPing;
+export interface PingReport extends Report, Omit<RegistryPing, "status"> {
+  /** Of the answer to `GET /v2/`. */
+  readonly httpStatus: number;
+}
 
 /** A registry answered; what it says of itself. Throws `network-error` or `registry-error` where none does. */
 export async function ping(context: Context, input: PingInput): Promise<PingReport> {
   const { registry, repository } = target(input.registry);
-  const answer = await pingRegistry(await registrySession(context), registry, repository, context);
-  return { status: "ok", ...answer };
+  const { status, ...answer } = await pingRegistry(await registrySession(context), registry, repository, context);
+  return { status: "ok", httpStatus: status, ...answer };
 }
 
 function target(text: string): { readonly registry: string; readonly repository?: string } {

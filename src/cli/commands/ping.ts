@@ -17,7 +17,7 @@ export const ping = defineCommand({
   run: () => import("../../operations/ping.ts").then((module) => module.ping),
   text: (report) =>
     [
-      `${report.registry} answers at ${report.url} with status ${report.status}`,
+      `${report.registry} answers at ${report.url} with status ${report.httpStatus}`,
       `authentication: ${report.authentication}${report.authenticated ? "" : " (not authenticated)"}`,
       `referrers:      ${report.referrers}`,
       ...(report.apiVersion === undefined ? [] : [`api version:    ${report.apiVersion}`]),
