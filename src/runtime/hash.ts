@@ -124,6 +124,7 @@ async function startWorker(): Promise<Worker> {
 
 function ask(worker: Worker, task: HashTask, signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
     const onAbort = () => end(() => reject(signal.reason));
     const onAnswer = (answer: HashAnswer) =>
       end(() => ("hex" in answer ? resolve(answer.hex) : reject(unreadable(task.path, answer.problem))));

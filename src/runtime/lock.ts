@@ -1,5 +1,5 @@
-import { mkdir, realpath } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { mkdir } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { isNativeError } from "node:util/types";
 import { LibraryError } from "../core/error.ts";
@@ -18,14 +18,15 @@ export function makeLock(): Lock {
     async exclusive(path, io, body, timeoutMs = 60_000) {
       io.signal.throwIfAborted();
       const deadline = performance.now() + timeoutMs;
-      const key = await prepare(path);
+      // Joined before anything is awaited: the queue is in the order of the calls
+      const key = resolve(path);
       const before = queues.get(key) ?? Promise.resolve();
       const { promise: done, resolve: leave } = Promise.withResolvers<void>();
       const tail = before.then(() => done);
       queues.set(key, tail);
       try {
         await turn(before, path, io.signal, deadline);
-        const held = await take(key, path, io.signal, deadline);
+        const held = await take(path, io.signal, deadline);
         try {
           return await body();
         } finally {
@@ -40,17 +41,8 @@ export function makeLock(): Lock {
   };
 }
 
-/** The path by which all names of the file are one; its folder exists after. */
-async function prepare(path: string): Promise<string> {
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    return join(await realpath(dirname(path)), basename(path));
-  } catch (cause) {
-    throw new LibraryError("io-error", `Cannot lock ${path}: its folder cannot be made`, { cause });
-  }
-}
-
 async function turn(before: Promise<void>, path: string, signal: AbortSignal, deadline: number): Promise<void> {
+  signal.throwIfAborted();
   const waiting = new AbortController();
   const stop = () => waiting.abort(signal.reason);
   signal.addEventListener("abort", stop, { once: true });
@@ -65,11 +57,12 @@ async function turn(before: Promise<void>, path: string, signal: AbortSignal, de
   }
 }
 
-async function take(key: string, path: string, signal: AbortSignal, deadline: number): Promise<DatabaseSync> {
+async function take(path: string, signal: AbortSignal, deadline: number): Promise<DatabaseSync> {
   const { DatabaseSync } = await import("node:sqlite");
   let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(key);
+    await mkdir(dirname(path), { recursive: true });
+    database = new DatabaseSync(path);
     // SQLite's own waiting would block every stream of this thread
     database.exec("PRAGMA busy_timeout = 0");
     for (let longest = 4; ; longest = Math.min(longest * 2, 64)) {

@@ -13,8 +13,8 @@ const defaultLimit = 1 << 20;
  * five seconds later; the promise settles when it is gone.
  */
 export const run: Run = async (argv, options) => {
-  options.signal.throwIfAborted();
   await checkFolder(options.cwd);
+  options.signal.throwIfAborted();
   const [program, ...rest] = argv;
   return new Promise<RunResult>((resolve, reject) => {
     let child: ReturnType<typeof start>;

@@ -92,7 +92,8 @@ async function answer(
 ): Promise<void> {
   const gone = new AbortController();
   outgoing.on("close", () => {
-    if (!outgoing.writableFinished) gone.abort(new LibraryError("network-error", "The client went away"));
+    if (!outgoing.writableFinished)
+      gone.abort(new LibraryError("network-error", "Cannot answer: the client went away"));
   });
   // Told by the body's reader and by the signal
   incoming.on("error", () => {});
@@ -199,9 +200,15 @@ async function writeStream(
 
 function drained(outgoing: http.ServerResponse): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (outgoing.destroyed) return reject(new LibraryError("network-error", "The client went away"));
-    outgoing.once("drain", resolve);
-    outgoing.once("close", () => reject(new LibraryError("network-error", "The client went away")));
+    const settle = () => {
+      outgoing.off("drain", settle);
+      outgoing.off("close", settle);
+      if (outgoing.destroyed) reject(new LibraryError("network-error", "Cannot answer: the client went away"));
+      else resolve();
+    };
+    if (outgoing.destroyed) return settle();
+    outgoing.once("drain", settle);
+    outgoing.once("close", settle);
   });
 }
 

@@ -25,8 +25,9 @@ export function makeTerminal(): Terminal {
       return terminalColumns();
     },
     async ask(question, options = {}) {
+      if (options.hidden && process.stdin.isTTY) return readHidden(question);
       process.stderr.write(question);
-      return options.hidden && process.stdin.isTTY ? readHidden() : readLine();
+      return readLine();
     },
     async readStdin(limit) {
       const chunks: Uint8Array[] = [];
@@ -83,8 +84,10 @@ export function makeTerminal(): Terminal {
     }
   }
 
-  async function readHidden(): Promise<string | undefined> {
+  async function readHidden(question: string): Promise<string | undefined> {
+    // Before the question, so that an answer that comes at once is not echoed either
     process.stdin.setRawMode(true);
+    process.stderr.write(question);
     const characters: string[] = [];
     try {
       for (;;) {
