@@ -87,7 +87,7 @@ async function runBuildx(
   details.tail = tail;
   const last = tail.at(-1);
   throw new LibraryError("tool-failed", `Cannot build: buildx ended with status ${status}${last ? `: ${last}` : ""}`, {
-    hint: "Read the last lines of the step that failed in .library/build.json",
+    hint: `Read the last lines of the step that failed in ${join(plan.manifest.directory, ".library", "build.json")}`,
   });
 }
 

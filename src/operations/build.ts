@@ -12,7 +12,7 @@ import { type OpenedManifest, openManifest } from "../manifest/open.ts";
 import { buildPlatforms } from "../manifest/platforms.ts";
 import { imageNames } from "../manifest/references.ts";
 import type { Digest } from "../oci/digest.ts";
-import { manifestLabels, writtenDate } from "./append-manifest.ts";
+import { manifestLabels } from "./append-manifest.ts";
 import { openWorkspace } from "./build-record.ts";
 import { runBuild } from "./build-run.ts";
 import { pinned } from "./open.ts";
@@ -109,7 +109,8 @@ async function planBuild(context: Context, input: BuildInput): Promise<BuildPlan
   const builder = await findBuilder(context.run, context);
   const notice = await refuseOrSkipDocker(context, manifest, wanted);
   const second = wanted.kind === "none" || notice !== undefined ? undefined : wanted;
-  const dates = { created: sourceDate(context), now: writtenDate(manifest) === undefined ? context.now() : undefined };
+  const now = new Date(Math.floor(context.now().getTime() / 1000) * 1000);
+  const dates = { created: sourceDate(context), now };
   const labels = await manifestLabels(context, manifest, dates);
   return {
     manifest,

@@ -71,7 +71,7 @@ export async function pushImage(context: Context, input: PushImageInput): Promis
     }
     const pushed = await pushAll(context, store, root, names);
     if (pushed.failures.length === 0) return { ...base, status: "ok", ...pushed.done };
-    if (pushed.failures.length === pushed.groups) throw pushed.failures[0];
+    if (pushed.done.tags.every(({ status }) => status === "failed")) throw pushed.failures[0];
     return { ...base, status: "incomplete", ...pushed.done, resume: resumeCommand(input, manifest, pushed.done.tags) };
   } finally {
     await store.close();
@@ -114,28 +114,50 @@ interface Group {
 }
 
 async function pushAll(context: Context, store: Store, root: Manifest, names: readonly ImageName[]) {
-  const groups = byRepository(names);
   const { digest } = root.descriptor;
   const tags: PushedTag[] = [];
   const failures: unknown[] = [];
   let bytesSent = 0;
-  for (const { location, names } of groups) {
+  for (const group of byRepository(names)) {
     try {
-      const target = await openTarget(context, location);
-      const image = { source: store, root, tags: names.map(({ tag }) => tag) };
+      const target = await openTarget(context, group.location);
+      const image = { source: store, root, tags: group.names.map(({ tag }) => tag) };
       bytesSent += (await copyImages(context, [image], target, { referrers: "all" })).bytesSent;
-      tags.push(...names.map(({ reference }) => ({ reference, digest, status: "pushed" }) as const));
+      tags.push(...group.names.map(({ reference }) => ({ reference, digest, status: "pushed" }) as const));
     } catch (error) {
       // Only what is expected of a registry leaves the others a chance; an interruption or a bug ends everything
       if (!isLibraryError(error) || context.signal.aborted || error.exitStatus !== 3) throw error;
       failures.push(error);
       const { code, message } = error;
+      const landed = group.names.length > 1 ? await landedTags(context, group, digest) : [];
       tags.push(
-        ...names.map(({ reference }) => ({ reference, digest, status: "failed", error: { code, message } }) as const),
+        ...group.names.map(
+          ({ reference, tag }): PushedTag =>
+            landed.includes(tag)
+              ? { reference, digest, status: "pushed" }
+              : { reference, digest, status: "failed", error: { code, message } },
+        ),
       );
     }
   }
-  return { done: { tags, bytesSent }, failures, groups: groups.length };
+  return { done: { tags, bytesSent }, failures };
+}
+
+/** A registry takes tags one by one: those that point at the image although the push failed. */
+async function landedTags(context: Context, { location, names }: Group, digest: Digest): Promise<readonly string[]> {
+  const store = await openSource(context, location);
+  try {
+    const landed: string[] = [];
+    for (const { tag } of names) {
+      if ((await store.resolve(tag, context)).descriptor.digest === digest) landed.push(tag);
+    }
+    return landed;
+  } catch (error) {
+    if (!isLibraryError(error)) throw error;
+    return []; // What cannot be asked counts as failed: pushing it again does no harm
+  } finally {
+    await store.close();
+  }
 }
 
 function byRepository(names: readonly ImageName[]): readonly Group[] {
