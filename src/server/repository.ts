@@ -47,8 +47,9 @@ export class Repository {
     const known = this.#cache.get(key, stamp);
     if (known && this.blob(known.descriptor.digest)) return known;
     const manifest = await this.#layout.resolve(reference, io);
-    if (manifest === undefined || !isManifest(manifest)) return undefined;
+    if (manifest === undefined) return undefined;
     check(manifest.bytes, manifest.descriptor, `${this.#layout.name}: ${reference}`);
+    if (!isManifest(manifest)) return undefined;
     this.#cache.put(key, stamp, manifest);
     return manifest;
   }

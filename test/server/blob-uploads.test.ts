@@ -199,9 +199,8 @@ describe("an upload in chunks", () => {
     );
     socket.end();
     let range = "0-0";
-    for (let tries = 0; range === "0-0" && tries < 200; tries++) {
+    for (let tries = 0; range === "0-0" && tries < 5000; tries++) {
       range = (await fetch(location)).headers.get("range") ?? "";
-      await Bun.sleep(10); // The server hears of the cut when it does; the loop ends as soon as it has
     }
     expect(range).toBe("0-19999");
     expect((await patch(location, bytes.slice(20_000), "20000-29999")).status).toBe(202);
