@@ -91,6 +91,6 @@ function offersOf(placeholder: string): ValueKind {
   if (choices !== undefined) return { kind: "choices", choices };
   if (placeholder === "COMMAND") return { kind: "commands" };
   if (/DIR|FOLDER/.test(placeholder)) return { kind: /FILE/.test(placeholder) ? "files" : "folders" };
-  if (/FILE|MANIFEST|PATH|REF|SOURCE|DESTINATION|LOCATION|LAYER/.test(placeholder)) return { kind: "files" };
+  if (/FILE|MANIFEST|PATH|REF|PLACE|SOURCE|DESTINATION|LOCATION|LAYER/.test(placeholder)) return { kind: "files" };
   return { kind: "free" };
 }
