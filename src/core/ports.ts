@@ -21,7 +21,10 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   /** Sent with a Content-Length of its size (from `offset` on where one is given); never chunked unless size is -1. */
   readonly body?: { readonly content: Content; readonly offset?: number; readonly length?: number } | Uint8Array;
-  /** Milliseconds without a byte in either direction after which the exchange fails. Default 60,000. */
+  /**
+   * Milliseconds without a byte in either direction after which the exchange fails. Default 60,000. While the kernel
+   * sends a file nobody sees its progress: there the runtime's own limit stands instead (Bun 1.4.5: some five minutes).
+   */
   readonly idleTimeoutMs?: number;
   readonly signal: AbortSignal;
 }
@@ -147,6 +150,7 @@ export interface ServeOptions {
   readonly hostname: string;
   /** 0 takes a free port. */
   readonly port: number;
+  /** PEM text. */
   readonly tls?: { readonly cert: string; readonly key: string };
   readonly handler: (request: ServerRequest) => Promise<ServerResponse>;
 }
