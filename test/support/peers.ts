@@ -56,7 +56,7 @@ function findPeers<Name extends string>(names: readonly Name[]) {
 }
 
 function skipOrFail(missing: readonly string[], title: string): void {
-  const reason = `${missing.join(", ")} not found: run "sh scripts/peers.sh"`;
+  const reason = `${missing.join(", ")} not found: run "sh scripts/peers.sh", or put what it does not install on PATH`;
   if (process.env.CI === "true") {
     test(title, () => {
       throw new Error(`Cannot test with a peer: ${reason}`);
