@@ -23,6 +23,9 @@ import { check, collect } from "./store.ts";
 /** Bytes of an `oci-layout` file that are read. */
 const maxMarkerBytes = 64 * 1024;
 
+/** How often index.json is read again because it was replaced meanwhile. */
+const maxReads = 100;
+
 const anyType = "application/octet-stream";
 
 /**
@@ -53,17 +56,18 @@ export class LayoutReader implements Source {
       await this.#checkMarker(io);
       this.#marked = true;
     }
-    const version = await this.#files.version(io);
-    if (!fresh && this.#index?.version === version && version !== "") return this.#index.index;
-    const content = await this.#files.open(indexFile, io);
-    if (content === undefined) throw this.#malformed(indexFile, "there is no such file");
-    if (content.size > layoutIndexLimits.bytes) {
-      throw new LibraryError("limit-exceeded", `Cannot read ${this.name}: ${indexFile} has ${content.size} bytes`);
+    for (let attempt = 1; ; attempt++) {
+      const version = await this.#files.version(io);
+      if (!fresh && this.#index?.version === version && version !== "") return this.#index.index;
+      try {
+        const index = await this.#readIndex(io);
+        this.#index = { version, index };
+        return index;
+      } catch (error) {
+        // Replaced by another writer between the look at its size and the read: what was read is a part of it
+        if (attempt === maxReads || version === (await this.#files.version(io))) throw error;
+      }
     }
-    const bytes = await collect(await content.stream(), layoutIndexLimits.bytes, indexFile);
-    const index = parseLayoutIndex(bytes, `${indexFile} of ${this.name}`);
-    this.#index = { version, index };
-    return index;
   }
 
   async resolve(reference: string | undefined, io: Io): Promise<RawManifest | undefined> {
@@ -108,6 +112,16 @@ export class LayoutReader implements Source {
 
   async close(): Promise<void> {
     await this.#files.close();
+  }
+
+  async #readIndex(io: Io): Promise<LayoutIndex> {
+    const content = await this.#files.open(indexFile, io);
+    if (content === undefined) throw this.#malformed(indexFile, "there is no such file");
+    if (content.size > layoutIndexLimits.bytes) {
+      throw new LibraryError("limit-exceeded", `Cannot read ${this.name}: ${indexFile} has ${content.size} bytes`);
+    }
+    const bytes = await collect(await content.stream(), layoutIndexLimits.bytes, indexFile);
+    return parseLayoutIndex(bytes, `${indexFile} of ${this.name}`);
   }
 
   async #onlyRoot(index: LayoutIndex, io: Io): Promise<Descriptor | undefined> {
