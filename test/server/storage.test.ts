@@ -104,7 +104,8 @@ test("a tag that another writer of the folder sets or moves is seen at once, and
     Array.from({ length: 20 }, async (_, at) => {
       const writing = await layout.begin(testIo());
       await writing.commit([{ manifest: image, tag: `cli-${at}` }]);
-      await repository("shared").putManifest(other, `api-${at}`);
+      const put = await repository("shared").putManifest(other, `api-${at}`);
+      expect([put.status, registry.events]).toEqual([201, []]);
     }),
   );
   const { tags } = (await (await repository("shared").send("GET", "tags/list")).json()) as { tags: string[] };
