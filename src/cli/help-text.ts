@@ -76,7 +76,7 @@ export function overview(
 }
 
 /** What every exit status means, on one line. */
-export const exitStatusLine =
+const exitStatusLine =
   "0 yes, 1 the answer is no, 2 usage, invalid input or configuration, 3 could not be done, 70 a bug, 130 interrupted";
 
 interface Row {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { readdir } from "node:fs/promises";
 import { commands } from "../../src/cli/commands.ts";
 import { findCommand } from "../../src/cli/find.ts";
 import { parseInput, parseShared } from "../../src/cli/input.ts";
@@ -61,6 +62,12 @@ describe("the command", () => {
     // After one that may be absent, all may be
     expect(kinds.slice(kinds.indexOf("optional") + 1).includes("required") && kinds.includes("optional")).toBe(false);
   });
+});
+
+test("every module of src/cli/commands is a command that is registered", async () => {
+  const files = await readdir(new URL("../../src/cli/commands/", import.meta.url));
+  const expected = commands.map((entry) => `${entry.name.replace(/ /g, "-")}.ts`);
+  expect(files.sort()).toEqual(expected.sort());
 });
 
 test("no name or alias is given twice", () => {

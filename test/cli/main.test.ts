@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
 import packageFile from "../../package.json" with { type: "json" };
 import { withFolder } from "../support/folder.ts";
@@ -64,6 +65,29 @@ describe("main.ts, interrupted", () => {
       expect(await ended(child)).toBe(130);
       expect(stderr()).toContain(`error: Interrupted by ${signal}`);
     });
+  });
+});
+
+test("main.ts ends at once by the second signal, while the first lets the work end", async () => {
+  await withFolder({}, async (folder) => {
+    const argv = [main, "serve", "--root", folder, "--address", "127.0.0.1:0"];
+    const server = spawn(process.execPath, argv, { env: { PATH: process.env.PATH, HOME: folder } });
+    const [line] = await once(server.stderr, "data");
+    const port = Number(/:(\d+)\s*$/.exec(String(line))?.[1]);
+    // An upload that never ends keeps the server busy, for which it waits seconds before it exits 0
+    const upload = connect(port, "127.0.0.1");
+    upload.on("error", () => {});
+    const query = `digest=sha256:${"0".repeat(64)}`;
+    upload.write(`POST /v2/x/blobs/uploads/?${query} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\na`);
+    await once(upload, "connect");
+    const signals = setInterval(() => server.kill("SIGINT"), 50);
+    try {
+      expect(await ended(server)).toBe(130);
+    } finally {
+      clearInterval(signals);
+      server.kill("SIGKILL");
+      upload.destroy();
+    }
   });
 });
 

@@ -26,7 +26,7 @@ export interface DisplaySettings {
 
 const drawEveryMs = 100;
 /** Milliseconds between two lines of a log; work that is shorter gets none. */
-export const lineEveryMs = 5000;
+const lineEveryMs = 5000;
 
 /** Standard error while an operation runs: events become bars or lines. */
 export class Display {
