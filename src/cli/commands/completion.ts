@@ -7,6 +7,7 @@ interface CompletionReport extends Report {
   readonly script: string;
 }
 
+/** `library completion`: made from the specs of all commands, so that it never lags behind them. */
 export const completion = defineCommand({
   name: "completion",
   summary: "Print the script that lets a shell complete commands and flags",

@@ -7,6 +7,7 @@ interface HelpReport extends Report {
   readonly help: string;
 }
 
+/** `library help`: the same text as `--help`, as a result that `--json` can carry. */
 export const help = defineCommand({
   name: "help",
   summary: "Show the help of a command, or all commands",

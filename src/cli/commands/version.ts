@@ -12,6 +12,7 @@ interface VersionReport extends Report {
   readonly architecture: string;
 }
 
+/** `library version`: also which runtime executes it, on what machine. */
 export const version = defineCommand({
   name: "version",
   summary: "Show the version of this program",
