@@ -15,7 +15,6 @@ import { checkHex, opened, type Progress, pump, sizeMismatch } from "./pump.ts";
 /** Blobs below this are gathered in memory and written in one piece. */
 export const smallBytes = 1024 * 1024;
 
-/** After this time a temporary file's writer is taken to be dead. */
 const staleMs = 7 * 24 * 60 * 60 * 1000;
 
 /** How often a broken `saveTo` is taken up again without a byte gained. */
@@ -91,8 +90,8 @@ export class Staging {
     await rmdir(this.folder).catch(() => {}); // Others' files are in it, or it is gone already
   }
 
-  /** Removes what writers that died a week ago or earlier left. */
-  async removeStale(): Promise<void> {
+  /** Removes what has lain here for longer than `ageMs`, a week by default: its writer is taken to be dead. */
+  async removeStale(ageMs = staleMs): Promise<void> {
     const names = await readdir(this.folder).catch(() => []);
     if (names.length === 0) return;
     const probe = await this.stageBytes(new Uint8Array(0), "probe");
@@ -101,7 +100,7 @@ export class Staging {
     for (const name of names) {
       const path = join(this.folder, name);
       const found = await lstat(path).catch(() => undefined);
-      if (found?.isFile() && now - found.ctimeMs > staleMs) remove(path);
+      if (found?.isFile() && now - found.ctimeMs > ageMs) remove(path);
     }
   }
 
