@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { createHmac } from "node:crypto";
 import { compare } from "bcryptjs";
 import { InvalidInputError, type Problem } from "../core/error.ts";

@@ -19,7 +19,7 @@ interface ManifestRoute {
 
 /** The manifest as it was pushed, whatever the request accepts: distribution-spec v1.1.1, "Pulling manifests". */
 export async function getManifest({ request, storage, io }: Exchange, route: ManifestRoute): Promise<ServerResponse> {
-  const reference = checkedReference(route.reference);
+  const reference = knownReference(route.reference);
   const found = await find(existing(storage, route.repository), reference, io);
   if (found === undefined) throw unknownManifest(reference);
   const { descriptor, bytes } = found;
@@ -59,7 +59,7 @@ export async function putManifest(exchange: Exchange, route: ManifestRoute): Pro
 
 /** A tag alone, or a manifest with all its tags, is gone: distribution-spec v1.1.1, "Content Management". */
 export async function deleteManifest({ storage, io }: Exchange, route: ManifestRoute): Promise<ServerResponse> {
-  const reference = checkedReference(route.reference);
+  const reference = knownReference(route.reference);
   const repository = existing(storage, route.repository);
   // Asked first, so that a blob that is no manifest is not deleted as one
   if ((await find(repository, reference, io)) === undefined) throw unknownManifest(reference);
@@ -156,10 +156,18 @@ function expected(headers: Headers): Digest | "absent" | undefined {
   throw refusal(412, "DENIED", "If-Match is not the ETag of one manifest");
 }
 
+/** A reference to write to. */
 function checkedReference(reference: string): string {
   if (isTag(reference)) return reference;
   if (reference.includes(":")) return usableDigest(reference);
   throw badTag(reference);
+}
+
+/** A reference to what should be there: what cannot be a tag is not. */
+function knownReference(reference: string): string {
+  if (isTag(reference)) return reference;
+  if (reference.includes(":")) return usableDigest(reference);
+  throw unknownManifest(reference.slice(0, 300));
 }
 
 function badTag(tag: string): Error {

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Content } from "../core/content.ts";

@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { hexOf } from "../core/hashing.ts";
 import type { Random } from "../core/ports.ts";
 import { refusal } from "./errors.ts";
 import { UploadSession } from "./upload-session.ts";
@@ -69,7 +69,7 @@ export class Uploads {
   }
 
   #path(repository: string, id: string): string {
-    const owner = createHash("sha256").update(repository).digest("hex").slice(0, 32);
+    const owner = hexOf("sha256", repository).slice(0, 32);
     return join(this.#folder, `${id}.${owner}`);
   }
 

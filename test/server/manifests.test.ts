@@ -47,7 +47,7 @@ describe("pulling a manifest", () => {
 
   test("an unknown one is 404 MANIFEST_UNKNOWN, in an unknown repository NAME_UNKNOWN", async () => {
     await repository("known").pushImage(1, { tag: "v1" });
-    for (const reference of ["nope", digestOf("nope")]) {
+    for (const reference of ["nope", ".not-a-tag", digestOf("nope")]) {
       const response = await repository("known").send("GET", `manifests/${reference}`);
       expect([response.status, await codes(response)]).toEqual([404, ["MANIFEST_UNKNOWN"]]);
     }
