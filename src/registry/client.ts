@@ -154,6 +154,7 @@ export class RegistryClient {
   }> {
     const protocols = this.host.protocol ? [this.host.protocol] : protocolsOf(this.registry, this.session.network);
     let failure: unknown;
+    let answeredPlain = false;
     for (const protocol of protocols) {
       const base = this.#base(protocol);
       const url = typeof request.target === "string" ? new URL(request.target, base) : request.target;
@@ -163,7 +164,11 @@ export class RegistryClient {
       const authorization = trusted ? known : undefined;
       try {
         const located = await this.#exchange(request, url, authorization, io);
-        if (protocols.length > 1 && (await isHttpOnHttps(located))) continue;
+        if (protocols.length > 1 && !answeredPlain && mayBeHttpOnHttps(located)) {
+          await discard(located.response);
+          answeredPlain = true;
+          continue;
+        }
         this.host.protocol ??= protocol;
         return { located, authorization, trusted };
       } catch (error) {
@@ -171,7 +176,10 @@ export class RegistryClient {
         if (!isLibraryError(error, "network-error")) throw error;
       }
     }
-    throw failure;
+    if (!answeredPlain) throw failure;
+    // There is no TLS: the 400 was the registry's own answer
+    this.host.protocol = "http:";
+    return this.#sendOnce(request, given, first, io);
   }
 
   async #exchange(
@@ -207,13 +215,11 @@ export class RegistryClient {
   }
 }
 
-/** Go's servers tell a client that speaks plain http to a TLS port so, with status 400 and nothing else. */
-async function isHttpOnHttps({ response, url }: LocatedResponse): Promise<boolean> {
+/** Go's servers tell a client that speaks plain http to a TLS port so, with status 400 and a line of text. */
+function mayBeHttpOnHttps({ response, url }: LocatedResponse): boolean {
   if (response.status !== 400 || url.protocol !== "http:") return false;
-  if (response.headers.has("docker-distribution-api-version") || response.headers.has("www-authenticate")) return false;
-  if (/json/.test(response.headers.get("content-type") ?? "")) return false;
-  await discard(response);
-  return true;
+  const { headers } = response;
+  return !headers.has("docker-distribution-api-version") && !/json/.test(headers.get("content-type") ?? "");
 }
 
 /** Everything outside of a path segment's own characters encoded; the colon of a digest may stand as it is. */

@@ -39,6 +39,8 @@ export class BlobDownload implements Content {
         return undefined;
       } catch (error) {
         reader = undefined;
+        // Everything had come before the connection broke
+        if (at === this.size && isTransientError(error)) return undefined;
         throw error;
       }
     };
@@ -74,6 +76,13 @@ export class BlobDownload implements Content {
         } catch (error) {
           if (!isTransientError(error)) throw error;
           at = await fileSize(path);
+          if (at === this.size) return true;
+          if (this.size >= 0 && at > this.size) {
+            // More than there is cannot be gone on from
+            at = Math.min(before, this.size);
+            await truncate(path, at);
+            throw error;
+          }
           // Progress begins the count of attempts anew
           if (at > before) return false;
           throw error;

@@ -141,13 +141,9 @@ class Upload {
   async #recover(progress: Progress, error: unknown, number: number): Promise<boolean> {
     this.#io.signal.throwIfAborted();
     const refusal = error instanceof RegistryError ? error.refusal : undefined;
-    if (refusal?.codes.includes("SIZE_INVALID")) {
-      throw new IntegrityError("size-mismatch", `Cannot ${this.#purpose}: the registry found another size`, {
-        cause: error,
-      });
-    }
-    if (refusal?.codes.includes("DIGEST_INVALID")) {
-      if (!progress.resumed) throw await this.#digestRefused(error);
+    if (refusal?.status === 400) {
+      const explained = await this.#explain(refusal.codes, error);
+      if (!progress.resumed || explained instanceof IntegrityError) throw explained;
       await this.#restart(progress);
       return false;
     }
@@ -198,18 +194,25 @@ class Upload {
     return response.status === 200;
   }
 
-  /** Whether our bytes are wrong, or the registry does not know the algorithm: it has one code for both. */
-  async #digestRefused(cause: unknown): Promise<Error> {
+  /**
+   * Registries have one code for wrong bytes and for algorithms that they do not know (olareg 0.1.2 says
+   * BLOB_UPLOAD_INVALID of wrong bytes): what was sent is hashed to tell which it was.
+   */
+  async #explain(codes: readonly string[], cause: unknown): Promise<unknown> {
     const { digest } = this.#blob;
-    if (splitDigest(digest).algorithm !== "sha256" && (await this.#isOurs(digest))) {
-      const { algorithm } = splitDigest(digest);
-      return new UnsupportedError(`Cannot ${this.#purpose}: the registry does not support ${algorithm}`, {
-        code: "unsupported-digest",
+    if (!(await this.#isOurs(digest))) {
+      return new IntegrityError("digest-mismatch", `Cannot ${this.#purpose}: the content has another digest`, {
         cause,
-        hint: "Copy the image to a registry that supports it, or build it with sha256 digests",
       });
     }
-    return new IntegrityError("digest-mismatch", `Cannot ${this.#purpose}: the content has another digest`, { cause });
+    const { algorithm } = splitDigest(digest);
+    // Right bytes refused: 2.8.2 calls it DIGEST_INVALID, crane's registry (0.21.9) NAME_INVALID
+    if (algorithm === "sha256" || codes.length === 0) return cause;
+    return new UnsupportedError(`Cannot ${this.#purpose}: the registry does not support ${algorithm}`, {
+      code: "unsupported-digest",
+      cause,
+      hint: "Copy the image to a registry that supports it, or build it with sha256 digests",
+    });
   }
 
   async #isOurs(digest: Digest): Promise<boolean> {

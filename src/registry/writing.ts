@@ -104,8 +104,14 @@ export class RegistryWriting implements Writing {
     check(bytes, descriptor, name);
     const value = parseManifest(bytes, descriptor.mediaType, name);
     const raw = { descriptor, bytes };
-    const answer = await putManifest(this.#client, raw, descriptor.digest, [], this.#scopes, this.#io);
-    if (value.subject === undefined) return "sent";
+    const put = () => putManifest(this.#client, raw, descriptor.digest, [], this.#scopes, this.#io);
+    if (value.subject === undefined) {
+      await put();
+      return "sent";
+    }
+    // olareg (0.1.2) loses referrers of one subject that arrive at the same time
+    const key = `subject ${this.#client.label(value.subject.digest)}`;
+    const answer = await this.#client.session.exclusive(key, put);
     if (answer.subject === value.subject.digest) this.#client.host.referrers.set(this.#client.repository ?? "", "api");
     else this.#found(value.subject.digest).sent.push({ ...raw, value });
     return "sent";
