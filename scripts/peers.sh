@@ -23,7 +23,7 @@ olareg     github.com/olareg/olareg                 v0.1.2   cmd/olareg     -
 registry   github.com/distribution/distribution/v3  v3.1.2   cmd/registry   -
 '
 # Each package has a program of its own name
-debian_peers='skopeo umoci runc docker-registry mmdebstrap curl wget openssl'
+debian_peers='skopeo umoci runc docker-registry mmdebstrap curl wget openssl zsh fish'
 
 main() {
   names="$(echo "$go_peers" | awk 'NF { print $1 }') $debian_peers"
