@@ -275,6 +275,17 @@ describe("parseLayerSpec()", () => {
     expect(parseLayerSpec(text)).toEqual({ path, prefix });
   });
 
+  test("takes a platform before the path, and a folder of such a name behind ./", () => {
+    expect(parseLayerSpec("linux/arm64=dist:/app")).toEqual({
+      path: "dist",
+      prefix: "app",
+      platform: { os: "linux", architecture: "arm64" },
+    });
+    expect(parseLayerSpec("./linux/a=b")).toEqual({ path: "./linux/a=b", prefix: "" });
+    expect(parseLayerSpec("dist/a=b")).toEqual({ path: "dist/a=b", prefix: "" });
+    expect(thrownBy(() => parseLayerSpec("linux/a b=dist"))).toMatchObject({ code: "invalid-platform" });
+  });
+
   test.each(["", ":/opt", "dist:/../etc", "dist:/a/../../b", "dist:/./a", "dist:/a\nb", "di\0st"])(
     "refuses %j",
     (text) => {
