@@ -34,7 +34,7 @@ const graceMs = 5_000;
 
 /**
  * Serves the layouts below `root` (made if it is missing) as a registry until the context's signal aborts; a `step`
- * event named by the URL says that it listens. Throws `usage` for TLS options that do not go together, `invalid-input`
+ * event whose name has the URL says that it listens (a finished one: nothing is left to wait for). Throws `usage` for TLS options that do not go together, `invalid-input`
  * for an htpasswd file that cannot be used, `io-error` where the address or a file cannot be had.
  */
 export async function serve(context: Context, input: ServeInput): Promise<ServeReport> {
@@ -49,7 +49,7 @@ export async function serve(context: Context, input: ServeInput): Promise<ServeR
   const options: ServeOptions = { ...input.address, handler: registry, ...(tls ? { tls } : {}) };
   const server = await context.serve(options);
   try {
-    context.emit({ kind: "step", state: "started", name: `Serving ${root} at ${server.url}` });
+    context.emit({ kind: "step", state: "finished", name: `Serving ${root} at ${server.url}` });
     if (input.addressFile !== undefined) await writeAddress(context, absolute(context, input.addressFile), server);
     if (htpasswd && !tls && !isLoopback(input.address.hostname)) {
       const message = "Passwords travel in plain text: give --tls-cert and --tls-key";
