@@ -6,7 +6,7 @@ import type { Digest } from "../oci/digest.ts";
 import { describe, makeManifest } from "../oci/make.ts";
 import { type ImageManifest, isIndex, type Manifest } from "../oci/manifest.ts";
 import { isImageConfigType, mediaTypes } from "../oci/media-type.ts";
-import type { Platform } from "../oci/platform.ts";
+import { matchesPlatform, type Platform } from "../oci/platform.ts";
 import { type ConfigEdits, makeConfig } from "./config.ts";
 import type { Layer } from "./layer.ts";
 
@@ -28,7 +28,7 @@ export interface Base {
 export interface AppendParts {
   /** Platforms, where there is no base. */
   readonly base: Base | { readonly platforms: readonly [Platform, ...Platform[]] };
-  /** The same for every platform, in order. */
+  /** In order; each goes into the images of its platform, or into all. */
   readonly layers: readonly Layer[];
   readonly edits: ConfigEdits;
   /** Of every manifest and of the index; those of the base are not inherited, they speak of the base. */
@@ -75,28 +75,29 @@ export function append(parts: AppendParts): Appended {
 function appendImage(base: BaseImage | { readonly platform: Platform }, parts: AppendParts): AppendedImage {
   const manifest = "manifest" in base ? imageManifest(base.manifest) : undefined;
   const below = manifest?.layers.map(asOci) ?? [];
+  const own = parts.layers.filter((layer) => !layer.platform || matchesPlatform(base.platform, layer.platform));
   const bytes = makeConfig({
     base: "manifest" in base ? { config: base.config, layers: below.length } : base,
-    layers: parts.layers,
+    layers: own,
     edits: parts.edits,
     created: parts.created,
   });
   const config = { descriptor: describe(bytes, mediaTypes.ociConfig), bytes };
-  const layers = [...below, ...parts.layers.map(({ descriptor }) => descriptor)];
-  const own = "manifest" in base ? base.manifest.descriptor.digest : undefined;
+  const layers = [...below, ...own.map(({ descriptor }) => descriptor)];
+  const baseDigest = "manifest" in base ? base.manifest.descriptor.digest : undefined;
   const made = makeManifest({
     schemaVersion: 2,
     mediaType: mediaTypes.ociManifest,
     config: config.descriptor,
     layers,
-    annotations: orderedAnnotations({ ...baseAnnotations(parts, own), ...parts.annotations }),
+    annotations: orderedAnnotations({ ...baseAnnotations(parts, baseDigest), ...parts.annotations }),
   });
   return {
     platform: base.platform,
     manifest: made,
     config,
     layers,
-    diffIds: parts.layers.map(({ diffId }) => diffId),
+    diffIds: own.map(({ diffId }) => diffId),
   };
 }
 

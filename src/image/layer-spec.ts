@@ -1,4 +1,5 @@
 import { UsageError } from "../core/error.ts";
+import { type PlatformPattern, parsePlatform } from "../oci/platform.ts";
 
 /** One layer as the user asks for it. */
 export interface LayerSpec {
@@ -6,10 +7,24 @@ export interface LayerSpec {
   readonly path: string;
   /** Where its content goes in the image, without slashes at its ends: `opt/app`; empty for the root. */
   readonly prefix: string;
+  /** The images that get it; all where it is absent. */
+  readonly platform?: PlatformPattern;
 }
 
-/** `PATH` or `PATH:/PREFIX`, divided at the last `:/`; throws `usage` for what could leave the image's root. */
+/** Operating systems by their names in images: what stands before the `/` of a platform, and of no usual folder. */
+const platformPrefix = /^((?:linux|windows|darwin|freebsd|\*)\/[^=:]+)=(.*)$/s;
+
+/**
+ * `[PLATFORM=]PATH[:/PREFIX]`, divided at the last `:/`; a folder whose name begins like a platform is written with
+ * `./`. Throws `usage` for what could leave the image's root, and `invalid-platform`.
+ */
 export function parseLayerSpec(text: string): LayerSpec {
+  const [, platform, rest] = platformPrefix.exec(text) ?? [];
+  const place = parsePlace(rest ?? text);
+  return platform === undefined ? place : { ...place, platform: parsePlatform(platform) };
+}
+
+function parsePlace(text: string): LayerSpec {
   const colon = text.lastIndexOf(":/");
   const path = colon < 0 ? text : text.slice(0, colon);
   const parts = (colon < 0 ? "" : text.slice(colon + 1)).split("/").filter((part) => part !== "");

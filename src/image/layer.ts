@@ -5,6 +5,7 @@ import { LibraryError } from "../core/error.ts";
 import { startHash } from "../core/hashing.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { PlatformPattern } from "../oci/platform.ts";
 import { fileContent } from "../store/file-content.ts";
 import {
   type Compression,
@@ -44,6 +45,8 @@ export interface Layer {
   readonly content: Content;
   /** For the history: what was added, without paths of this machine. */
   readonly createdBy: string;
+  /** The images that get it; all where it is absent. */
+  readonly platform?: PlatformPattern;
 }
 
 /**
@@ -53,6 +56,11 @@ export interface Layer {
  * Throws `not-found`, `invalid-input`, `malformed-archive`, `limit-exceeded`, `io-error`.
  */
 export async function makeLayer(spec: LayerSpec, options: LayerOptions, io: Io): Promise<Layer> {
+  const layer = await readLayer(spec, options, io);
+  return spec.platform === undefined ? layer : { ...layer, platform: spec.platform };
+}
+
+async function readLayer(spec: LayerSpec, options: LayerOptions, io: Io): Promise<Layer> {
   const found = await stat(spec.path).catch((cause: unknown) => {
     throw new LibraryError("invalid-input", `Cannot add layer ${spec.path}: there is no such file or folder`, {
       cause,

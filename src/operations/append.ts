@@ -17,6 +17,7 @@ import {
   formatPlatform,
   isExactPlatform,
   isUnknownPlatform,
+  matchesPlatform,
   type Platform,
   type PlatformPattern,
 } from "../oci/platform.ts";
@@ -121,6 +122,7 @@ export async function makeImage(
         annotations: parts.annotations,
         created: created.toISOString().replace(".000Z", "Z"),
       });
+      refuseUnusedLayers(parts, appended);
       const target = await openTarget(context, location);
       const entries =
         tags.length === 0 ? [{ manifest: appended.root }] : tags.map((tag) => ({ manifest: appended.root, tag }));
@@ -189,6 +191,22 @@ async function makeLayers(
     context.emit({ kind: "step", state: "finished", name, duration: Math.max(0, context.now().getTime() - began) });
   }
   return layers;
+}
+
+/** Throws `invalid-platform` for a layer that is for a platform which the result has not. */
+function refuseUnusedLayers({ layer }: ImageParts, { images }: Appended): void {
+  const unused = layer.find(
+    ({ platform }) => platform && !images.some((image) => matchesPlatform(image.platform, platform)),
+  );
+  if (unused?.platform === undefined) return;
+  const there = images.map(({ platform }) => formatPlatform(platform)).join(", ");
+  throw new UsageError(
+    `Cannot add layer ${unused.path} for ${formatPlatform(unused.platform)}: the image has ${there}`,
+    {
+      code: "invalid-platform",
+      hint: "Give --platform for each, or correct the platform before the =",
+    },
+  );
 }
 
 async function openBase(

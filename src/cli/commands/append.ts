@@ -10,8 +10,9 @@ export const append = defineCommand({
     base: { kind: "value", placeholder: "REF", description: 'Image to build on, or "scratch"', default: "scratch" },
     layer: {
       kind: "values",
-      placeholder: "PATH[:/PREFIX]",
-      description: "Folder, or tar (.gz, .zst), to add as a layer, below a folder of the image",
+      placeholder: "[PLATFORM=]PATH[:/PREFIX]",
+      description:
+        "Folder, or tar (.gz, .zst), to add as a layer, below a folder of the image, for one platform or all",
     },
     entrypoint: { kind: "value", placeholder: "WORDS", description: "What is run" },
     cmd: { kind: "value", placeholder: "WORDS", description: "Its arguments, where the user gives none" },
