@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as v from "valibot";
 import { LibraryError } from "../core/error.ts";
@@ -96,7 +96,6 @@ async function replaceFile(path: string, text: string): Promise<void> {
     await mkdir(dirname(target), { recursive: true, mode: 0o700 });
     temporary = join(dirname(target), `.library-credentials-${randomBytes(8).toString("hex")}`);
     await writeFile(temporary, text, { mode: 0o600, flag: "wx", flush: true });
-    await chmod(temporary, 0o600);
     await rename(temporary, target);
   } catch (cause) {
     if (temporary !== undefined) await rm(temporary, { force: true });

@@ -89,7 +89,10 @@ export async function putManifest(
 ): Promise<PutAnswer> {
   const { descriptor, bytes } = manifest;
   const purpose = `push manifest ${client.label(reference)}`;
-  const query = tags.map((tag) => `tag=${encodeURIComponent(tag)}`).join("&");
+  // olareg (0.1.2) takes the digest of a tagged manifest so; the others compute sha256
+  const isNamed = !isDigest(reference) && splitDigest(descriptor.digest).algorithm !== "sha256";
+  const named = isNamed ? [`digest=${encodeURIComponent(descriptor.digest)}`] : [];
+  const query = [...named, ...tags.map((tag) => `tag=${encodeURIComponent(tag)}`)].join("&");
   const target = `${client.path("manifests", reference)}${query === "" ? "" : `?${query}`}`;
   const headers = { "content-type": descriptor.mediaType };
   try {
@@ -97,6 +100,7 @@ export async function putManifest(
     const response = await client.send(request, io);
     await discard(response);
     checkContentDigest(response.headers, descriptor.digest, purpose);
+    if (isNamed && contentDigest(response.headers) !== descriptor.digest) throw otherAlgorithm(descriptor, purpose);
     const echoed = (response.headers.get("oci-tag") ?? "").split(/[\s,]+/);
     return {
       subject: response.headers.get("oci-subject")?.trim() || undefined,
@@ -122,6 +126,14 @@ function explain(error: unknown, { digest }: Descriptor, purpose: string): unkno
     });
   }
   return error;
+}
+
+function otherAlgorithm({ digest }: Descriptor, purpose: string): Error {
+  const { algorithm } = splitDigest(digest);
+  return new UnsupportedError(`Cannot ${purpose}: the registry names it by another digest than ${algorithm}`, {
+    code: "unsupported-digest",
+    hint: "Copy the image to a registry that supports it, or build it with sha256 digests",
+  });
 }
 
 /** A registry that does not know the algorithm of a digest refuses the request, and cannot have the manifest. */

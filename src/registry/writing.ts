@@ -2,7 +2,7 @@ import type { Content, Io } from "../core/content.ts";
 import { LibraryError } from "../core/error.ts";
 import { maxDocumentBytes } from "../core/json.ts";
 import type { Descriptor, Node } from "../oci/descriptor.ts";
-import type { Digest } from "../oci/digest.ts";
+import { type Digest, splitDigest } from "../oci/digest.ts";
 import { effectiveArtifactType } from "../oci/edges.ts";
 import { type Manifest, parseManifest } from "../oci/manifest.ts";
 import type { Location } from "../oci/reference.ts";
@@ -67,7 +67,9 @@ export class RegistryWriting implements Writing {
       if (tag !== undefined && !group.tags.includes(tag)) group.tags.push(tag);
     }
     for (const { manifest, tags } of byDigest.values()) {
-      const left = tags.length > 1 ? await this.#tagTogether(manifest, tags) : tags;
+      // Under a tag alone, a registry computes sha256: any other digest must be said with it
+      const isNamed = splitDigest(manifest.descriptor.digest).algorithm !== "sha256";
+      const left = tags.length > 1 || isNamed ? await this.#tagTogether(manifest, tags) : tags;
       const single = (tag: string) => putManifest(this.#client, manifest, tag, [], this.#scopes, this.#io);
       await Promise.all(left.map((tag) => limit(() => single(tag))));
     }

@@ -46,7 +46,7 @@ for (const kind of registryKinds) {
     beforeAll(async () => {
       dir = await mkdtemp(join(tmpdir(), "library-registry-"));
       registry = await startRegistry(kind, { dir });
-    });
+    }, 60_000);
     afterAll(async () => {
       await registry?.stop();
       await rm(dir, { recursive: true, force: true });
@@ -353,7 +353,7 @@ describeWithPeers([registryPrograms.distribution3], "RegistryBackend with distri
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), "library-registry-"));
     registry = await startRegistry("distribution3", { dir, auth: right });
-  });
+  }, 60_000);
   afterAll(async () => {
     await registry?.stop();
     await rm(dir, { recursive: true, force: true });

@@ -165,6 +165,13 @@ describe("RegistryBackend.referrers()", () => {
     await expect(read(answer)).rejects.toMatchObject({ code: "unsupported-content" });
   });
 
+  test.each([400, 401, 403, 500])("takes %p of the API for no answer, not for its absence", async (status) => {
+    const body = indexOf([entry(1)]);
+    const answer: Answer = ({ url }) =>
+      url.pathname === tagPath ? { status: 200, headers: asIndex, body } : { status };
+    await expect(read(answer)).rejects.toMatchObject({ refusal: { status } });
+  });
+
   test.each([401, 403, 500])("takes %p of the fallback tag for no answer, not for empty", async (status) => {
     const answer: Answer = ({ url }) => (url.pathname === tagPath ? { status } : { status: 404 });
     await expect(read(answer)).rejects.toMatchObject({ refusal: { status } });
