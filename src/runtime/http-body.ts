@@ -1,4 +1,4 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { constants, type FileHandle, open } from "node:fs/promises";
 import { LibraryError } from "../core/error.ts";
 import type { HttpBody } from "../core/ports.ts";
 import { shortBody } from "./http-failure.ts";
@@ -14,8 +14,8 @@ export interface BodySource {
   next(): Promise<Uint8Array | undefined>;
   /** The caller wants no more: the connection is freed. */
   end(): Promise<void>;
-  /** Appends all to the open file at `path`, where the client knows a faster way than `next`. */
-  append?(file: FileHandle): Promise<void>;
+  /** Writes all to the open file, which is empty, where the client knows a faster way than `next`. */
+  fill?(file: FileHandle): Promise<void>;
 }
 
 /** A body over `source` that checks Content-Length, bounds, and that it is read once. */
@@ -104,7 +104,7 @@ function streamOf(source: BodySource): ReadableStream<Uint8Array> {
 async function save(source: BodySource, path: string, offset: number): Promise<number> {
   const file = await openAt(path, offset);
   try {
-    if (source.append) await source.append(file);
+    if (source.fill && offset === 0) await source.fill(file);
     else await copyTo(source, file, path);
     const written = (await file.stat()).size - offset;
     checkEnd(source, written);
@@ -114,10 +114,11 @@ async function save(source: BodySource, path: string, offset: number): Promise<n
   }
 }
 
+/** Not for appending where the file is empty: into such a file Bun.write (1.4.5) writes a body that it holds already twice. */
 async function openAt(path: string, offset: number): Promise<FileHandle> {
   let file: FileHandle;
   try {
-    file = await open(path, "a");
+    file = await open(path, offset === 0 ? constants.O_WRONLY | constants.O_CREAT : "a");
   } catch (cause) {
     throw unwritable(path, "it cannot be opened", cause);
   }

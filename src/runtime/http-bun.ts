@@ -115,10 +115,10 @@ async function exchange(
           // It had failed already, and whoever read it was told
         }
       },
-      async append(file: FileHandle) {
+      async fill(file: FileHandle) {
         const watch = watchGrowth(file, idleTimeoutMs, () => stop.abort(idleFailure(url, idleTimeoutMs)));
         try {
-          // Written as it comes, after what the file holds; the descriptor stays open
+          // Written as it comes; the descriptor stays open
           await Bun.write(Bun.file(file.fd), response);
         } catch (error) {
           throw explain(error);

@@ -90,6 +90,19 @@ export const responseCases: HttpCases = {
     assert.equal(statSync(path).size, 3_000_005);
     assert.deepEqual(readFileSync(path), Buffer.concat([Buffer.from("12345"), body]));
   },
+  "saveTo() writes a body once that has come before it is asked for": async ({ client, server, folder }) => {
+    const body = Buffer.alloc(500_000, "abc");
+    const { url } = await server((socket) => answerWith(socket, "200 OK", [], body));
+    const http = client();
+    const answers = await Promise.all(Array.from({ length: 20 }, () => send(http, url)));
+    // By the time that further exchanges are over, the bodies of these have come
+    for (let count = 0; count < 20; count++) await (await send(http, url)).body.bytes(body.byteLength);
+    for (const [at, answer] of answers.entries()) {
+      const path = join(folder, `blob-${at}`);
+      assert.equal(await answer.body.saveTo(path, 0), body.byteLength);
+      assert.ok(readFileSync(path).equals(body));
+    }
+  },
   "saveTo() makes the file where there is none, also for an empty body": async ({ client, server, folder }) => {
     const { url } = await server((socket) => answerWith(socket, "200 OK", [], ""));
     const path = join(folder, "blob");
