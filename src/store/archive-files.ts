@@ -86,8 +86,7 @@ export class ArchiveFiles implements LayoutFiles {
         ({ handle, size } = plain);
         close = () => plain.close();
       }
-      const table = await readTarTable(handle, size, this.name, io);
-      this.#refuseOthers(table);
+      const table = await readTarTable(handle, size, this.name, io, (files) => this.#refuseOthers(files));
       return { handle, table, close };
     } catch (error) {
       await close();
@@ -113,9 +112,9 @@ export class ArchiveFiles implements LayoutFiles {
   }
 
   /** `docker save` of older engines writes another format, with a manifest.json and no layout. */
-  #refuseOthers(table: ReadonlyMap<string, TarEntry>): void {
-    if (table.has(layoutFile)) return;
-    if (!table.has("manifest.json")) throw malformedArchive(this.name, `there is no ${layoutFile} in it`);
+  #refuseOthers(files: ReadonlyMap<string, TarEntry>): void {
+    if (files.has(layoutFile)) return;
+    if (!files.has("manifest.json")) throw malformedArchive(this.name, `there is no ${layoutFile} in it`);
     throw new UnsupportedError(`Cannot read ${this.name}: a Docker archive, expected an OCI archive`, {
       code: "unsupported-content",
       hint: `Convert it: "skopeo copy docker-archive:${this.#path} oci-archive:${this.#path}.oci.tar"`,

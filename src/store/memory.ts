@@ -16,6 +16,8 @@ export class MemoryBackend implements Backend {
   readonly #blobs = new Map<Digest, { readonly bytes: Uint8Array; readonly mediaType: string; readonly kind: Kind }>();
   readonly #tags = new Map<string, Digest>();
   readonly #roots = new Set<Digest>();
+  /** Manifests that were looked into for their subject: content under a digest never changes. */
+  readonly #parsed = new Map<Digest, Manifest["value"]>();
 
   constructor(name = "memory") {
     this.name = name;
@@ -61,7 +63,9 @@ export class MemoryBackend implements Backend {
     for (const [digest, { bytes, mediaType, kind }] of this.#blobs) {
       if (kind !== "manifest") continue;
       const descriptor = { mediaType, digest, size: bytes.byteLength };
-      const manifest: Manifest = { descriptor, bytes, value: parseManifest(bytes, mediaType, digest) };
+      const value = this.#parsed.get(digest) ?? parseManifest(bytes, mediaType, digest);
+      this.#parsed.set(digest, value);
+      const manifest: Manifest = { descriptor, bytes, value };
       const type = effectiveArtifactType(manifest);
       if (manifest.value.subject?.digest !== subject || (artifactType !== undefined && type !== artifactType)) continue;
       const { annotations } = manifest.value;

@@ -1,5 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import type { Io } from "../core/content.ts";
+import type { LibraryError } from "../core/error.ts";
 import { readRange } from "./file-content.ts";
 import {
   blockBytes,
@@ -36,17 +37,31 @@ const windowBytes = 64 * 1024;
  * The regular files of a tar by their paths without `./`, found by seeking from header to header. Accepts ustar, GNU
  * long names and pax; refuses, naming the entry, whatever two readers could take for different things: links, devices,
  * sparse and unknown entries, two entries of one path, paths that leave the archive, pax records that contradict their
- * header, wrong checksums, missing end blocks, and bytes behind the end. Throws `malformed-archive`.
+ * header, wrong checksums, missing end blocks, and bytes behind the end. Throws `malformed-archive`. Links are refused
+ * at the end, when `inspect` has seen the paths of all files and could say what the archive is instead.
  */
 export async function readTarTable(
   handle: FileHandle,
   size: number,
   name: string,
   io: Io,
+  inspect: (files: ReadonlyMap<string, TarEntry>) => void = () => {},
 ): Promise<ReadonlyMap<string, TarEntry>> {
   const reader = new TableReader(handle, size, name);
-  return reader.table(io);
+  const files = await reader.table(io);
+  inspect(files);
+  if (reader.link) throw reader.link;
+  return files;
 }
+
+const kinds: Readonly<Record<string, string>> = {
+  "1": "a hard link",
+  "2": "a symbolic link",
+  "3": "a device",
+  "4": "a device",
+  "6": "a named pipe",
+  S: "a sparse file",
+};
 
 /** What pax and GNU headers say of the entry that follows them. */
 interface Extension {
@@ -55,6 +70,8 @@ interface Extension {
 }
 
 class TableReader {
+  /** The refusal of the first link. */
+  link: LibraryError | undefined;
   readonly #handle: FileHandle;
   readonly #size: number;
   readonly #name: string;
@@ -139,12 +156,10 @@ class TableReader {
       if (entry.offset + entry.size > this.#size) refuse(`${quoted(raw)} is cut off`);
       this.#files.set(path, entry);
     } else {
-      const kinds: Readonly<Record<string, string>> = {
-        "1": "a hard link",
-        "2": "a symbolic link",
-        S: "a sparse file",
-      };
-      refuse(`${quoted(raw)} is ${kinds[type] ?? `an entry of type ${quoted(type)}`}, expected a file or a folder`);
+      const kind = kinds[type] ?? `an entry of type ${quoted(type)}`;
+      const problem = `${quoted(raw)} is ${kind}, expected a file or a folder`;
+      if (type !== "1" && type !== "2") refuse(problem);
+      this.link ??= malformedArchive(this.#name, problem);
     }
     if (this.#files.size + this.#folders.size > tarLimits.entries) refuse(`more than ${tarLimits.entries} entries`);
   }

@@ -43,6 +43,19 @@ describe("ArchiveSource", () => {
       ],
       "unsupported-content",
     ],
+    [
+      "a Docker archive with links, as older ones have",
+      [
+        { name: "x/layer.tar", type: "2", linkName: "../y" },
+        { name: "manifest.json", content: "[]" },
+      ],
+      "unsupported-content",
+    ],
+    [
+      "a link beside manifest.json and a layout",
+      [{ name: "x", type: "2", linkName: "y" }, { name: "manifest.json", content: "[]" }, marker, emptyIndex],
+      "malformed-archive",
+    ],
     ["a tar of something else", [{ name: "etc/passwd", content: "x" }], "malformed-archive"],
     ["a layout without index.json", [marker], "malformed-content"],
     [
