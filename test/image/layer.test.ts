@@ -286,6 +286,17 @@ describe("parseLayerSpec()", () => {
     expect(thrownBy(() => parseLayerSpec("linux/a b=dist"))).toMatchObject({ code: "invalid-platform" });
   });
 
+  test.each([
+    ["linux/arm64=dist:/opt", { path: "dist", prefix: "opt", platform: { os: "linux", architecture: "arm64" } }],
+    ["linux/*=a=b", { path: "a=b", prefix: "", platform: { os: "linux", architecture: "*" } }],
+    ["linux/a:/b=c", { path: "linux/a", prefix: "b=c" }],
+    ["./linux/a=b", { path: "./linux/a=b", prefix: "" }],
+    ["a/b=c", { path: "a/b=c", prefix: "" }],
+  ])("%s is %j", (text, expected) => {
+    expect(parseLayerSpec(text)).toMatchObject(expected);
+    expect("platform" in parseLayerSpec(text)).toBe("platform" in expected);
+  });
+
   test.each(["", ":/opt", "dist:/../etc", "dist:/a/../../b", "dist:/./a", "dist:/a\nb", "di\0st"])(
     "refuses %j",
     (text) => {

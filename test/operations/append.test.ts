@@ -110,6 +110,17 @@ describe("append()", () => {
     });
   });
 
+  test("gives a layer for one platform to the images of that platform alone", async () => {
+    await inFolder(files, async (context) => {
+      const layer = ["dist/lib:/lib", "linux/arm64=dist:/all"];
+      const report = await run(context, { layer, platform: ["linux/amd64", "linux/arm64"], output: "oci:out:1" });
+      const [amd64, arm64] = report.images;
+      expect([amd64?.layers.length, arm64?.layers.length, arm64?.diffIds.length]).toEqual([1, 2, 2]);
+      expect(arm64?.layers[0]).toBe(amd64?.layers[0] as never);
+      await readWhole(context, "oci:out:1");
+    });
+  });
+
   test("gives an equal image again, elsewhere and later; SOURCE_DATE_EPOCH changes it", async () => {
     const digests: string[] = [];
     for (const epoch of [undefined, undefined, "0", "86400"]) {
@@ -145,6 +156,11 @@ describe("append()", () => {
     [
       "a pattern as platform from scratch",
       { layer: ["dist"], output: "oci:out:1", platform: ["linux/*"] },
+      "invalid-platform",
+    ],
+    [
+      "a layer for a platform that the image has not",
+      { layer: ["linux/arm64=dist"], output: "oci:out:1" },
       "invalid-platform",
     ],
     ["a layer that is not there", { layer: ["dist", "absent:/x"], output: "oci:out:1" }, "invalid-input"],
