@@ -5,6 +5,7 @@ import { csvField } from "./output.ts";
 /** The builder's command: `docker buildx` or a standalone `buildx`. */
 export type BuilderCommand = readonly ["docker", "buildx"] | readonly ["buildx"];
 
+/** What a buildx command line is made of; all paths absolute. */
 export interface ArgvParts {
   readonly command: BuilderCommand;
   /** Absolute. */

@@ -12,6 +12,7 @@ export interface GivenFlag {
   readonly value?: string;
 }
 
+/** What the guardrail lets through, and what it has to say about it. */
 export interface Guarded {
   /** In the order given, each to be written as `--name=value` or `--name`. */
   readonly flags: readonly GivenFlag[];

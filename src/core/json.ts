@@ -2,6 +2,7 @@ import { LibraryError } from "./error.ts";
 
 /** A parsed JSON value. Objects have no prototype, so that any key is only a key. */
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
+/** An object of JSON; its keys are own properties and nothing is inherited. */
 export interface JsonObject {
   readonly [key: string]: JsonValue;
 }

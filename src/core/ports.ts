@@ -14,6 +14,7 @@ export interface Http {
   close(): Promise<void>;
 }
 
+/** One request, complete: nothing is added but what the protocol needs. */
 export interface HttpRequest {
   readonly method: string;
   /** http or https, without userinfo. */
@@ -29,6 +30,7 @@ export interface HttpRequest {
   readonly signal: AbortSignal;
 }
 
+/** The head of one response, and the way to its body. */
 export interface HttpResponse {
   readonly status: number;
   readonly headers: Headers;
@@ -66,6 +68,7 @@ export interface Lock {
   exclusive<T>(path: string, io: Io, body: () => Promise<T>, timeoutMs?: number): Promise<T>;
 }
 
+/** Randomness for names and jitter; not for keys. */
 export interface Random {
   /** `bytes` random bytes as lower-case hex. */
   hex(bytes: number): string;
@@ -81,6 +84,7 @@ export interface RunResult {
   readonly stderr: string;
 }
 
+/** How a child process is run and how much of it is kept. */
 export interface RunOptions {
   readonly cwd?: string;
   /** Added to the environment of this process. */
@@ -138,6 +142,7 @@ export interface ServerRequest {
   readonly signal: AbortSignal;
 }
 
+/** The answer to one request. */
 export interface ServerResponse {
   readonly status: number;
   /** A list is sent as one header line a value. */
@@ -146,6 +151,7 @@ export interface ServerResponse {
   readonly body?: Uint8Array | { readonly content: Content; readonly offset: number; readonly length: number };
 }
 
+/** Where a server listens and what answers. */
 export interface ServeOptions {
   readonly hostname: string;
   /** 0 takes a free port. */
@@ -155,6 +161,7 @@ export interface ServeOptions {
   readonly handler: (request: ServerRequest) => Promise<ServerResponse>;
 }
 
+/** A server that listens. */
 export interface RunningServer {
   /** As `http://127.0.0.1:5000`. */
   readonly url: string;

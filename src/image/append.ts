@@ -25,6 +25,7 @@ export interface Base {
   readonly name?: string | undefined;
 }
 
+/** All that an appended image is made of. */
 export interface AppendParts {
   /** Platforms, where there is no base. */
   readonly base: Base | { readonly platforms: readonly [Platform, ...Platform[]] };
@@ -47,6 +48,7 @@ export interface AppendedImage {
   readonly diffIds: readonly Digest[];
 }
 
+/** What was put together. */
 export interface Appended {
   /** An index where there are several images, else the image's manifest. */
   readonly root: Manifest;

@@ -42,6 +42,7 @@ export const annotationsSchema = v.custom<Annotations>(
 
 const mediaTypeSchema = v.pipe(text, v.check(isMediaType, "not a media type (RFC 6838)"));
 
+/** A platform as received: image-spec v1.1.1, "Image Index Property Descriptions". */
 export const platformSchema = v.looseObject({
   os: text,
   architecture: text,

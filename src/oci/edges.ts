@@ -5,6 +5,7 @@ import { isManifestType } from "./media-type.ts";
 /** How a node came to be reached. */
 export type Role = "root" | "manifest" | "config" | "layer" | "subject" | "referrer";
 
+/** A node and the role in which a manifest points at it. */
 export interface Edge extends Node {
   readonly role: Role;
 }

@@ -40,6 +40,7 @@ export interface ImageParts {
   readonly compression: Compression;
 }
 
+/** What to append and where it goes: to a place, or where a manifest says. */
 export interface AppendInput extends Omit<ImageParts, "edits" | "annotations"> {
   readonly edits: ConfigEdits;
   readonly annotations: Annotations;
@@ -63,6 +64,7 @@ export interface AppendedPlatform {
   readonly diffIds: readonly Digest[];
 }
 
+/** The image that was made. */
 export interface AppendReport extends Report {
   /** By digest. */
   readonly reference: string;

@@ -15,6 +15,7 @@ import { saveStream, withTemporaryFile } from "./spool.ts";
 /** The largest blob that is taken from standard input: 64 GiB. */
 const maxInputBytes = 64 * 1024 ** 3;
 
+/** A blob that was read, found or put. */
 export interface BlobReport extends Report {
   /** By digest. */
   readonly reference: string;
@@ -23,6 +24,7 @@ export interface BlobReport extends Report {
   readonly size: number;
 }
 
+/** Which blob, and where its bytes go. */
 export interface BlobGetInput {
   /** By digest. */
   readonly reference: Reference;
@@ -56,6 +58,7 @@ export async function blobHead(context: Context, input: Pick<BlobGetInput, "refe
   return withBlob(context, input.reference, async (_store, _descriptor, report) => report);
 }
 
+/** Which file becomes a blob of which place. */
 export interface BlobPutInput {
   readonly location: Location;
   /** A file, or `-` for standard input. */

@@ -16,6 +16,7 @@ export interface BuildDetails {
   exitStatus: number | undefined;
 }
 
+/** What a build that is being recorded is about. */
 export interface RecordedBuild {
   readonly workspace: Workspace;
   readonly builder: string;

@@ -18,6 +18,7 @@ import { runBuild } from "./build-run.ts";
 import { pinned } from "./open.ts";
 import { sourceDate } from "./source-date.ts";
 
+/** Which manifest to build, and what is passed on to buildx. */
 export interface BuildInput {
   /** Default `.library.manifest.yaml`. */
   readonly manifest?: string | undefined;
@@ -43,6 +44,7 @@ export interface BuildOutcome extends Report {
   readonly warnings: readonly string[];
 }
 
+/** What the build made. */
 export interface BuiltImage {
   /** By digest. */
   readonly reference: string;

@@ -2,10 +2,10 @@ import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/error.ts";
 import type { Report } from "../core/report.ts";
 import type { Digest } from "../oci/digest.ts";
-import { isFallbackTag } from "../oci/fallback-tag.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import type { PlatformPattern } from "../oci/platform.ts";
 import { formatReference, type Reference } from "../oci/reference.ts";
+import { isReferrersTag } from "../oci/referrers-tag.ts";
 import type { CommitEntry, Source, Target } from "../store/backend.ts";
 import { type CopyReport as Copied, copy as copyGraph } from "../store/copy.ts";
 import { selectPlatforms } from "../store/select-platforms.ts";
@@ -13,6 +13,7 @@ import type { Store } from "../store/store.ts";
 import { walk } from "../store/walk.ts";
 import { openSource, openTarget } from "./open.ts";
 
+/** What to copy, where to, and how much of what belongs to it. */
 export interface CopyInput {
   readonly source: Reference;
   /** Without tag and digest, it takes the tag of the source. */
@@ -38,6 +39,7 @@ export interface CopiedImage {
   readonly tags: readonly string[];
 }
 
+/** What arrived, and what it took. */
 export interface CopyReport extends Report, Copied {
   readonly source: string;
   readonly destination: string;
@@ -145,7 +147,7 @@ async function taggedImages(store: Store, input: CopyInput, context: Context): P
   }
   const images = new Map<Digest, { source: Store; root: Manifest; tags: string[] }>();
   for await (const { tag } of store.list(context)) {
-    if (tag === undefined || isFallbackTag(tag)) continue;
+    if (tag === undefined || isReferrersTag(tag)) continue;
     const whole = await store.resolve(tag, context);
     const { root, source } = await selectPlatforms(store, whole, input.platform, context);
     const image = images.get(root.descriptor.digest) ?? { source, root, tags: [] };

@@ -8,6 +8,7 @@ import { limiter } from "../store/limit.ts";
 import { Store } from "../store/store.ts";
 import { openBackend } from "./open.ts";
 
+/** What is to go, and who has agreed to it. */
 export interface DeleteInput {
   /** With a tag or a digest. */
   readonly reference: Reference;
@@ -16,6 +17,7 @@ export interface DeleteInput {
   readonly yes: boolean;
 }
 
+/** What went, or would go. */
 export interface DeleteReport extends Report {
   readonly reference: string;
   /** What the tag pointed at, or the manifest that went. */

@@ -9,6 +9,7 @@ import { formatReference, type Reference } from "../oci/reference.ts";
 import { copyImages } from "./copy.ts";
 import { openTarget, withReference } from "./open.ts";
 
+/** What to export, and below which folder. */
 export interface ExportInput {
   readonly reference: Reference;
   /** The folder below which the layout gets its place; else `LIBRARY_LAYOUT_DIR` or `CNB_LAYOUT_DIR`. */
@@ -19,6 +20,7 @@ export interface ExportInput {
   readonly referrers: "all" | "none";
 }
 
+/** The layout that was written. */
 export interface ExportReport extends Report {
   readonly source: string;
   /** The layout's folder. */

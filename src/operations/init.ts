@@ -21,6 +21,7 @@ import { manifestText } from "../manifest/write.ts";
 import { errorCode, fileError, namingFile } from "../store/file-error.ts";
 import { lookAround, type Question, questions, type Surroundings } from "./init-questions.ts";
 
+/** Where the manifest goes and which answers are given already. */
 export interface InitInput {
   readonly output: string;
   /** A manifest, YAML or JSON, whole or in part, whose values are taken. */
@@ -33,6 +34,7 @@ export interface InitInput {
   readonly force: boolean;
 }
 
+/** The manifest that was written, or why none was. */
 export interface InitReport extends Report {
   readonly file: string;
   /** False where a file exists and the user chose to keep it. */

@@ -13,6 +13,7 @@ import type { Reference } from "../oci/reference.ts";
 import type { Store } from "../store/store.ts";
 import { pinned, withReference } from "./open.ts";
 
+/** What to look at, and in which form. */
 export interface InspectInput {
   readonly reference: Reference;
   readonly platform: readonly PlatformPattern[];
@@ -39,6 +40,7 @@ export interface InspectedMember extends InspectedContent {
   readonly contentSize?: number | undefined;
 }
 
+/** What a reference names: an index, an image or another artifact. */
 export interface InspectReport extends Report {
   /** By digest. */
   readonly reference: string;

@@ -9,6 +9,7 @@ import { checkCredential } from "../registry/ping.ts";
 /** The longest password or token that is read. */
 const maxSecretBytes = 64 * 1024;
 
+/** The registry, and how the credentials come. */
 export interface LoginInput {
   readonly registry: string;
   readonly username?: string | undefined;
@@ -18,6 +19,7 @@ export interface LoginInput {
   readonly identityTokenStdin: boolean;
 }
 
+/** Where the credentials are kept now. */
 export interface LoginReport extends Report {
   readonly registry: string;
   /** The file or the helper that keeps the credentials. */
@@ -36,6 +38,7 @@ export async function login(context: Context, input: LoginInput): Promise<LoginR
   return { status: "ok", registry, where };
 }
 
+/** What was erased, and what this program cannot erase. */
 export interface LogoutReport extends Report {
   readonly registry: string;
   readonly erased: boolean;

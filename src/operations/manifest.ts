@@ -13,6 +13,7 @@ import { formatReference, type Reference } from "../oci/reference.ts";
 import { bytesContent } from "../store/store.ts";
 import { openBackend, pinned, withReference } from "./open.ts";
 
+/** A manifest that was read, found or put. */
 export interface ManifestReport extends Report {
   /** By digest. */
   readonly reference: string;
@@ -22,6 +23,7 @@ export interface ManifestReport extends Report {
   readonly size: number;
 }
 
+/** Which manifest, and where its bytes go. */
 export interface ManifestGetInput {
   readonly reference: Reference;
   readonly platform: readonly PlatformPattern[];
@@ -63,6 +65,7 @@ export async function manifestHead(
   }
 }
 
+/** Which file becomes a manifest of which place. */
 export interface ManifestPutInput {
   /** With a tag, with the digest that the bytes must have, or with neither: then the manifest is put by its digest. */
   readonly reference: Reference;

@@ -4,11 +4,13 @@ import { parseExplicitReference, parseRegistry } from "../oci/reference.ts";
 import { pingRegistry, type RegistryPing } from "../registry/ping.ts";
 import { registrySession } from "./open.ts";
 
+/** What to ask. */
 export interface PingInput {
   /** `host[:port]`, or with a repository behind it. */
   readonly registry: string;
 }
 
+/** What the registry says of itself. */
 export interface PingReport extends Report, Omit<RegistryPing, "status"> {
   /** Of the answer to `GET /v2/`. */
   readonly httpStatus: number;

@@ -3,6 +3,7 @@ import type { PlatformPattern } from "../oci/platform.ts";
 import type { Reference } from "../oci/reference.ts";
 import { type CopyReport, copy } from "./copy.ts";
 
+/** What to fetch and where it is to lie. */
 export interface PullInput {
   readonly reference: Reference;
   /** The layout's folder; by default named as the last part of the repository. */

@@ -12,6 +12,7 @@ import { openWorkspace, reportedLayout } from "./build-record.ts";
 import { copyImages } from "./copy.ts";
 import { openSource, openTarget } from "./open.ts";
 
+/** Whose build is pushed, and to which names. */
 export interface PushImageInput {
   /** Default `.library.manifest.yaml`. */
   readonly manifest?: string | undefined;
@@ -31,6 +32,7 @@ export interface PushedTag {
   readonly error?: { readonly code: string; readonly message: string } | undefined;
 }
 
+/** What landed where; `incomplete` where a part did not. */
 export interface PushImageReport extends Report {
   readonly dryRun: boolean;
   readonly digest: Digest;

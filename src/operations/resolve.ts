@@ -5,11 +5,13 @@ import type { PlatformPattern } from "../oci/platform.ts";
 import type { Reference } from "../oci/reference.ts";
 import { pinned, withReference } from "./open.ts";
 
+/** What to resolve. */
 export interface ResolveInput {
   readonly reference: Reference;
   readonly platform: readonly PlatformPattern[];
 }
 
+/** What the reference names now. */
 export interface ResolveReport extends Report {
   /** By digest. */
   readonly reference: string;

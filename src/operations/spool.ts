@@ -1,10 +1,9 @@
 import { createWriteStream } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { LibraryError } from "../core/error.ts";
+import { withTemporaryFolder } from "./temporary-folder.ts";
 
 /** Writes a stream to the file at `path`, at most `limit` bytes: `limit-exceeded` beyond. Resolves to the bytes written. */
 export async function saveStream(
@@ -27,10 +26,5 @@ export async function saveStream(
 
 /** Runs `body` with the path of a file that does not exist yet, and removes it after. */
 export async function withTemporaryFile<T>(body: (path: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), "library-"));
-  try {
-    return await body(join(folder, "content"));
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  return withTemporaryFolder(undefined, (folder) => body(join(folder, "content")));
 }

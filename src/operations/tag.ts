@@ -7,6 +7,7 @@ import { tagMoved } from "../store/memory.ts";
 import { Store } from "../store/store.ts";
 import { openBackend } from "./open.ts";
 
+/** What gets which further tags. */
 export interface TagInput {
   readonly source: Reference;
   readonly tags: readonly string[];
@@ -14,6 +15,7 @@ export interface TagInput {
   readonly force: boolean;
 }
 
+/** The tags, and what each pointed at before. */
 export interface TagReport extends Report {
   readonly source: string;
   readonly digest: Digest;

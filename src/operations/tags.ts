@@ -1,9 +1,10 @@
 import type { Context } from "../core/context.ts";
 import type { Report } from "../core/report.ts";
-import { isFallbackTag } from "../oci/fallback-tag.ts";
 import { formatLocation, type Location } from "../oci/reference.ts";
+import { isReferrersTag } from "../oci/referrers-tag.ts";
 import { openSource } from "./open.ts";
 
+/** Which place, and how much of its list. */
 export interface TagsInput {
   readonly location: Location;
   /** Also the tags that only carry signatures and lists of referrers. */
@@ -12,6 +13,7 @@ export interface TagsInput {
   readonly limit?: number | undefined;
 }
 
+/** The tags found. */
 export interface TagsReport extends Report {
   readonly location: string;
   /** In code point order, each once. */
@@ -26,7 +28,7 @@ export async function tags(context: Context, input: TagsInput): Promise<TagsRepo
   try {
     const found = new Set<string>();
     for await (const { tag } of store.list(context)) {
-      if (tag !== undefined && (input.all || !isFallbackTag(tag))) found.add(tag);
+      if (tag !== undefined && (input.all || !isReferrersTag(tag))) found.add(tag);
     }
     const sorted = [...found].sort();
     const shown = sorted.slice(0, input.limit);

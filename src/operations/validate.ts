@@ -10,11 +10,13 @@ import { imageNames } from "../manifest/references.ts";
 import { readLicenseExpression } from "../manifest/spdx.ts";
 import type { Digest } from "../oci/digest.ts";
 
+/** Which manifest to check. */
 export interface ValidateInput {
   /** Default `.library.manifest.yaml`. */
   readonly manifest?: string | undefined;
 }
 
+/** What a valid manifest stands for. */
 export interface ValidateReport extends Report {
   readonly file: string;
   /** sha256 of the manifest file. */

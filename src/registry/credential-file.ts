@@ -1,9 +1,10 @@
-import { randomBytes } from "node:crypto";
-import { mkdir, readFile, realpath, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir, readFile, realpath, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import * as v from "valibot";
+import { replaceFile } from "../core/durable-file.ts";
 import { LibraryError } from "../core/error.ts";
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from "../core/json.ts";
+import type { Random } from "../core/ports.ts";
 import { type Credential, decodeBasic, encodeBasic } from "./credential.ts";
 
 /** A credentials file of Docker (config.json) or containers (auth.json), which have one shape. */
@@ -75,6 +76,7 @@ export async function writeCredentialEntry(
   path: string,
   key: string,
   credential: Credential | "elsewhere" | undefined,
+  random: Pick<Random, "hex">,
 ): Promise<void> {
   const file = await readCredentialFile(path);
   const whole: Record<string, JsonValue> = { ...file?.whole };
@@ -82,11 +84,10 @@ export async function writeCredentialEntry(
   if (credential === undefined) delete auths[key];
   else auths[key] = credential === "elsewhere" ? {} : toEntry(credential);
   whole.auths = auths;
-  await replaceFile(path, `${JSON.stringify(whole, undefined, "\t")}\n`);
+  await write(path, `${JSON.stringify(whole, undefined, "\t")}\n`, random);
 }
 
-async function replaceFile(path: string, text: string): Promise<void> {
-  let temporary: string | undefined;
+async function write(path: string, text: string, random: Pick<Random, "hex">): Promise<void> {
   try {
     // A link (dot files kept elsewhere) stays a link
     const target = await realpath(path).catch((cause) => {
@@ -94,11 +95,8 @@ async function replaceFile(path: string, text: string): Promise<void> {
       throw cause;
     });
     await mkdir(dirname(target), { recursive: true, mode: 0o700 });
-    temporary = join(dirname(target), `.library-credentials-${randomBytes(8).toString("hex")}`);
-    await writeFile(temporary, text, { mode: 0o600, flag: "wx", flush: true });
-    await rename(temporary, target);
+    await replaceFile(target, random, (temporary) => writeFile(temporary, text), 0o600);
   } catch (cause) {
-    if (temporary !== undefined) await rm(temporary, { force: true });
     throw new LibraryError("io-error", `Cannot write ${path}: ${String((cause as Error).message)}`, { cause });
   }
 }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Io } from "../core/content.ts";
 import type { NetworkSettings } from "../core/context.ts";
 import { InvalidInputError } from "../core/error.ts";
-import type { Run, State } from "../core/ports.ts";
+import type { Random, Run, State } from "../core/ports.ts";
 import { type Credential, credentialKey, credentialKeys, decodeBasic } from "./credential.ts";
 import {
   type CredentialFile,
@@ -15,6 +15,7 @@ import { type CredentialHelper, credentialHelper, isHelperFailure } from "./cred
 /** What finding credentials takes; a Context has it all. */
 export interface CredentialParts {
   readonly run: Run;
+  readonly random: Random;
   readonly state: State;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly network: NetworkSettings;
@@ -79,7 +80,7 @@ export async function storeCredentials(
   const chosen = chooseHelper(parts, await readCredentialFile(path), [key, registry]);
   if (chosen) {
     await chosen.helper.store(key, credential, io);
-    await writeCredentialEntry(path, key, "elsewhere");
+    await writeCredentialEntry(path, key, "elsewhere", parts.random);
     return { where: chosen.program, plainText: false };
   }
   io.emit({
@@ -87,7 +88,7 @@ export async function storeCredentials(
     code: "plain-text-credentials",
     message: `The credentials for ${registry} are kept unencrypted in ${path}; a credential helper (credsStore) avoids that`,
   });
-  await writeCredentialEntry(path, key, credential);
+  await writeCredentialEntry(path, key, credential, parts.random);
   return { where: path, plainText: true };
 }
 
@@ -106,7 +107,7 @@ export async function eraseCredentials(parts: CredentialParts, registry: string,
   const chosen = chooseHelper(parts, file, keys);
   let erased = chosen ? await chosen.helper.erase(credentialKey(registry), io) : false;
   for (const key of keys.filter((candidate) => file?.auths.has(candidate))) {
-    await writeCredentialEntry(path, key, undefined);
+    await writeCredentialEntry(path, key, undefined, parts.random);
     erased = true;
   }
   const others = (await readFiles(parts)).filter((other) => keys.some((key) => other.auths.get(key) !== undefined));

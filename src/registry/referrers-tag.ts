@@ -3,9 +3,10 @@ import { LibraryError } from "../core/error.ts";
 import { hexOf } from "../core/hashing.ts";
 import { maxDocumentBytes, writeJson } from "../core/json.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
-import { type Digest, splitDigest } from "../oci/digest.ts";
+import type { Digest } from "../oci/digest.ts";
 import { type ImageIndex, isIndex, parseManifest } from "../oci/manifest.ts";
 import { mediaTypes } from "../oci/media-type.ts";
+import { referrersTag } from "../oci/referrers-tag.ts";
 import { check } from "../store/store.ts";
 import type { RegistryClient } from "./client.ts";
 import { fetchManifest, putManifest } from "./manifests.ts";
@@ -16,12 +17,6 @@ import { pause } from "./retry.ts";
 export interface ReferrersChange {
   readonly add: readonly Descriptor[];
   readonly remove: readonly Digest[];
-}
-
-/** distribution-spec v1.1.1, "Referrers Tag Schema": the tag under which a subject's referrers are listed. */
-export function referrersTag(subject: Digest): string {
-  const { algorithm, encoded } = splitDigest(subject);
-  return `${algorithm.slice(0, 32)}-${encoded.slice(0, 64)}`.replace(/[^a-zA-Z0-9._-]/g, "-");
 }
 
 /**

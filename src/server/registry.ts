@@ -16,6 +16,7 @@ export interface RegistryPorts {
   readonly emit: (event: Event) => void;
 }
 
+/** What the registry lets its clients do. */
 export interface RegistryOptions {
   readonly readOnly?: boolean;
   /** An htpasswd file, read; without it everybody may do everything. */

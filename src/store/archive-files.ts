@@ -12,6 +12,7 @@ import type { LayoutFiles } from "./layout-files.ts";
 import { malformedArchive } from "./tar-header.ts";
 import { readTarTable, type TarEntry } from "./tar-table.ts";
 
+/** What messages call the archive, and bounds of what it may unpack to. */
 export interface ArchiveFilesOptions extends DecompressionLimits {
   readonly name: string;
   /** Where compressed archives are unpacked to; the system's folder for temporary files by default. */

@@ -3,6 +3,7 @@ import { ArchiveFiles } from "./archive-files.ts";
 import type { DecompressionLimits } from "./decompress.ts";
 import { LayoutReader } from "./layout-reader.ts";
 
+/** What messages call the archive, and bounds of what it may unpack to. */
 export interface ArchiveSourceOptions extends DecompressionLimits {
   /** What messages call it; `oci-archive:` and the path by default. */
   readonly name?: string;

@@ -18,6 +18,7 @@ import { pump } from "./pump.ts";
 import { openTarFile, type TarFile } from "./tar-file.ts";
 import { padding, tarHeader } from "./tar-header.ts";
 
+/** What messages call the archive. */
 export interface ArchiveTargetOptions {
   /** What messages call it; `oci-archive:` and the path by default. */
   readonly name?: string;

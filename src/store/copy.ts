@@ -6,6 +6,7 @@ import { observe } from "./copy-progress.ts";
 import { limiter } from "./limit.ts";
 import { bytesContent, collect } from "./store.ts";
 
+/** What a copy makes visible, and how much moves at a time. */
 export interface CopyOptions {
   /** What the commit makes visible. */
   readonly entries: readonly CommitEntry[];

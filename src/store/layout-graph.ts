@@ -3,11 +3,12 @@ import { isLibraryError, LibraryError } from "../core/error.ts";
 import { maxDocumentBytes } from "../core/json.ts";
 import { type Annotations, annotationKeys } from "../oci/annotations.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
-import { type Digest, splitDigest } from "../oci/digest.ts";
+import type { Digest } from "../oci/digest.ts";
 import { edges, effectiveArtifactType } from "../oci/edges.ts";
 import { blobPath } from "../oci/layout.ts";
 import { type Manifest, parseManifest } from "../oci/manifest.ts";
 import { isIndexType, isManifestType } from "../oci/media-type.ts";
+import { referrersTag } from "../oci/referrers-tag.ts";
 import type { LayoutFiles } from "./layout-files.ts";
 import { isNamed, type LayoutIndex, refName } from "./layout-index.ts";
 import { limiter } from "./limit.ts";
@@ -163,16 +164,10 @@ export class LayoutGraph {
   }
 }
 
-/** The tag under which a place without a referrers API lists a digest's referrers: distribution-spec v1.1.1, "Referrers Tag Schema". */
-export function fallbackTag(digest: Digest): string {
-  const { algorithm, encoded } = splitDigest(digest);
-  return `${algorithm.slice(0, 32)}-${encoded.slice(0, 64)}`.replace(/[^A-Za-z0-9._-]/g, "-");
-}
-
 function isListingOf({ mediaType, annotations, ...rest }: Descriptor, subject: Digest): boolean {
   if (!isIndexType(mediaType)) return false;
   return (
-    refName({ mediaType, annotations, ...rest }) === fallbackTag(subject) || annotations?.[referrerSubject] === subject
+    refName({ mediaType, annotations, ...rest }) === referrersTag(subject) || annotations?.[referrerSubject] === subject
   );
 }
 

@@ -19,6 +19,7 @@ export interface LayoutPorts {
   readonly random: Random;
 }
 
+/** What messages call the layout. */
 export interface LayoutOptions {
   /** What messages call it; `oci:` and the path by default. */
   readonly name?: string;

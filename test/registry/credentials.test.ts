@@ -9,6 +9,7 @@ import {
   loadCredentials,
   storeCredentials,
 } from "../../src/registry/credentials.ts";
+import { random } from "../../src/runtime/random.ts";
 import { withFolder } from "../support/folder.ts";
 import { testIo } from "../support/io.ts";
 
@@ -27,7 +28,7 @@ function parts(home: string, { env = {}, run, authFile }: World = {}): Credentia
   const missing: Run = async ([program]) => {
     throw new ToolMissingError(`Cannot run ${program}: not found`);
   };
-  return { run: run ?? missing, env, network, state: { home, config: home, cache: home, state: home } };
+  return { run: run ?? missing, random, env, network, state: { home, config: home, cache: home, state: home } };
 }
 
 const find = (home: string, registry: string, repository?: string, world?: World, io = testIo()) =>

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { describe as describeBytes, digestOf, emptyDescriptor, makeManifest } from "../../src/oci/make.ts";
 import { mediaTypes } from "../../src/oci/media-type.ts";
+import { referrersTag } from "../../src/oci/referrers-tag.ts";
 import { RegistryBackend } from "../../src/registry/backend.ts";
 import { RegistryClient } from "../../src/registry/client.ts";
-import { referrersTag, updateReferrersTag } from "../../src/registry/referrers-tag.ts";
+import { updateReferrersTag } from "../../src/registry/referrers-tag.ts";
 import { Store } from "../../src/store/store.ts";
 import { testIo } from "../support/io.ts";
 import { type FakeRequest, type FakeResponse, fakeHttp, testSession } from "../support/session.ts";
@@ -197,15 +198,6 @@ describe("RegistryBackend.referrers()", () => {
     expect((await read(answer, { artifactType: "application/z" })).entries).toEqual([]);
   });
 });
-
-describe("referrersTag()", () => {
-  test("cuts the parts as the specification says", () => {
-    expect(referrersTag(`sha256:${"a".repeat(64)}`)).toBe(`sha256-${"a".repeat(64)}`);
-    expect(referrersTag(`sha512:${"b".repeat(128)}`)).toBe(`sha512-${"b".repeat(64)}`);
-    expect(referrersTag(`${"x".repeat(40)}+y:abc=`)).toBe(`${"x".repeat(32)}-abc-`);
-  });
-});
-
 describe("updateReferrersTag()", () => {
   /** A registry that holds one fallback tag; `meddle` may change it before a request is answered. */
   function tagRegistry(
