@@ -91,7 +91,7 @@ function toolProblems(config: Readonly<Record<string, unknown>>): readonly Value
 }
 
 /** The type in an output of buildx, as `docker` of `type=docker`; undefined where the text is a bare path. */
-export function outputType(output: string): string | undefined {
+function outputType(output: string): string | undefined {
   return outputFields(output).find(([key]) => key === "type")?.[1];
 }
 

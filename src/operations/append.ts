@@ -252,7 +252,7 @@ function warnOfAttestations(context: Context, { value }: Manifest): void {
 }
 
 /** Exact platforms; linux/amd64 where none is asked for, as in a library manifest. */
-export function scratchPlatforms(patterns: readonly PlatformPattern[]): readonly [Platform, ...Platform[]] {
+function scratchPlatforms(patterns: readonly PlatformPattern[]): readonly [Platform, ...Platform[]] {
   const vague = patterns.find((pattern) => !isExactPlatform(pattern));
   if (vague) {
     throw new UsageError(`Cannot make an image for ${formatPlatform(vague)} from scratch: not one platform`, {

@@ -178,7 +178,7 @@ export class RegistryWriting implements Writing {
 }
 
 /** What a fallback tag's index says of a referrer: distribution-spec v1.1.1, "Pushing Manifests with Subject". */
-export function referrerEntry(manifest: Manifest): Descriptor {
+function referrerEntry(manifest: Manifest): Descriptor {
   const { mediaType, digest, size } = manifest.descriptor;
   const artifactType = effectiveArtifactType(manifest);
   const { annotations } = manifest.value;

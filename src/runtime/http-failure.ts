@@ -40,7 +40,7 @@ export function shortBody(url: URL, received: number, expected: number | undefin
 }
 
 /** `host:port`, also where the port is the scheme's own. */
-export function hostAndPort(url: URL): string {
+function hostAndPort(url: URL): string {
   return `${url.hostname}:${url.port || (url.protocol === "https:" ? "443" : "80")}`;
 }
 

@@ -5,9 +5,6 @@ import { random } from "./random.ts";
 import { findState } from "./state.ts";
 import { makeTerminal } from "./terminal.ts";
 
-export { runtime } from "./detect.ts";
-export { isBrokenPipe } from "./terminal.ts";
-
 /** What the ports are made from. */
 export interface RuntimeSettings {
   readonly network: NetworkSettings;
