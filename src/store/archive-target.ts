@@ -1,5 +1,5 @@
-import { rename, rm, stat } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { readdir, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import type { Content, Io } from "../core/content.ts";
 import { LibraryError } from "../core/error.ts";
 import type { Random } from "../core/ports.ts";
@@ -19,6 +19,8 @@ import { openTarFile, type TarFile } from "./tar-file.ts";
 import { padding, tarHeader } from "./tar-header.ts";
 
 /** What messages call the archive. */
+const deadMs = 24 * 60 * 60 * 1000;
+
 export interface ArchiveTargetOptions {
   /** What messages call it; `oci-archive:` and the path by default. */
   readonly name?: string;
@@ -49,6 +51,7 @@ export class ArchiveTarget implements Target {
     const manifests = plan.flatMap(({ manifest }) => manifest ?? []);
     const temporary = `${resolve(this.#path)}.${this.#random.hex(8)}.tmp`;
     const file = await openTarFile(temporary, this.#path);
+    await removeDead(resolve(this.#path), temporary);
     return new ArchiveWriting(file, { name: this.name, path: resolve(this.#path), temporary, manifests }, io);
   }
 
@@ -61,6 +64,19 @@ export class ArchiveTarget implements Target {
     throw new LibraryError("invalid-input", `Cannot write ${this.name}: not a regular file`, {
       hint: found.isDirectory() ? `For a layout in a folder, write "oci:${this.#path}"` : undefined,
     });
+  }
+}
+
+/** Removes what writers of the same archive left that were killed: no byte was added for a day before `alive` was made. */
+async function removeDead(path: string, alive: string): Promise<void> {
+  const start = `${basename(path)}.`;
+  const names = await readdir(dirname(path)).catch(() => []); // A folder may be writable but not readable
+  const now = (await stat(alive)).ctimeMs; // The file system's own clock
+  for (const name of names) {
+    if (!name.startsWith(start) || !/^[0-9a-f]{16}\.tmp$/.test(name.slice(start.length))) continue;
+    const dead = join(dirname(path), name);
+    const found = await stat(dead).catch(() => undefined);
+    if (found?.isFile() && now - found.ctimeMs > deadMs) await rm(dead, { force: true });
   }
 }
 

@@ -1,5 +1,4 @@
-import type { Stats } from "node:fs";
-import { lstat, stat } from "node:fs/promises";
+import { lstatSync, type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Content } from "../core/content.ts";
 import { LibraryError, NotFoundError } from "../core/error.ts";
@@ -9,7 +8,10 @@ import { fileContent } from "./file-content.ts";
 import { errorCode, fileError } from "./file-error.ts";
 import type { LayoutFiles } from "./layout-files.ts";
 
-/** The files of a layout that is a folder; the folder itself may be reached through a symbolic link, nothing below it. */
+/**
+ * The files of a layout that is a folder; the folder itself may be reached through a symbolic link, nothing below it.
+ * Looks are synchronous: several are made for every file, and waiting for each costs more than all of them.
+ */
 export class FolderFiles implements LayoutFiles {
   readonly name: string;
   readonly location: FileLocation;
@@ -24,31 +26,31 @@ export class FolderFiles implements LayoutFiles {
   async open(path: string): Promise<Content | undefined> {
     const parts = path.split("/");
     for (let count = 1; count < parts.length; count++) {
-      if (!(await this.#isFolder(parts.slice(0, count).join("/")))) return this.#absent();
+      if (!this.#isFolder(parts.slice(0, count).join("/"))) return this.#absent();
     }
-    const found = await this.#entry(path);
+    const found = this.#entry(path);
     if (found === undefined) return this.#absent();
     if (!found.isFile()) throw this.#refusal(path, found, "a regular file");
     return fileContent(join(this.#root, path), found.size);
   }
 
   async version(): Promise<string> {
-    const found = await this.#entry(indexFile);
+    const found = this.#entry(indexFile);
     return found ? `${found.ino} ${found.size} ${found.mtimeMs} ${found.ctimeMs}` : "";
   }
 
   async close(): Promise<void> {}
 
-  async #isFolder(path: string): Promise<boolean> {
-    const found = await this.#entry(path);
+  #isFolder(path: string): boolean {
+    const found = this.#entry(path);
     if (found && !found.isDirectory()) throw this.#refusal(path, found, "a folder");
     return found !== undefined;
   }
 
-  async #entry(path: string): Promise<Stats | undefined> {
+  #entry(path: string): Stats | undefined {
     const whole = join(this.#root, path);
     try {
-      return await lstat(whole);
+      return lstatSync(whole, { throwIfNoEntry: false });
     } catch (cause) {
       if (errorCode(cause) === "ENOENT") return undefined;
       if (errorCode(cause) === "ENOTDIR") throw this.#notThere("not a folder");
@@ -57,9 +59,9 @@ export class FolderFiles implements LayoutFiles {
   }
 
   /** Undefined for a file that a layout lacks; where there is no folder at all, says so. */
-  async #absent(): Promise<undefined> {
+  #absent(): undefined {
     try {
-      if ((await stat(this.#root)).isDirectory()) return undefined;
+      if (statSync(this.#root).isDirectory()) return undefined;
     } catch (cause) {
       if (errorCode(cause) === "ENOENT") throw this.#notThere("there is no such folder");
       throw fileError("read", this.#root, cause);

@@ -13,7 +13,7 @@ import { errorCode, fileError, namingFile } from "./file-error.ts";
 import { checkHex, opened, type Progress, pump, sizeMismatch } from "./pump.ts";
 
 /** Blobs below this are gathered in memory and written in one piece. */
-export const smallBytes = 1024 * 1024;
+const smallBytes = 1024 * 1024;
 
 const staleMs = 7 * 24 * 60 * 60 * 1000;
 
@@ -229,6 +229,7 @@ export class Staging {
         await make(path);
         return path;
       } catch (cause) {
+        remove(path); // A full disk leaves a file that is cut off
         if (errorCode(cause) !== "ENOENT" || attempt === 5) throw fileError("write", path, cause);
         await namingFile("write", this.folder, () => mkdir(this.folder, { recursive: true }));
       }
