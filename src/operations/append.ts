@@ -116,6 +116,7 @@ export async function makeImage(
     try {
       const base =
         store && parts.base !== "scratch" ? await openBase(context, store, parts.base, parts.platform) : undefined;
+      refuseUnusedLayers(parts, base?.images.map(({ platform }) => platform) ?? scratchPlatforms(parts.platform));
       const layers = await makeLayers(context, parts, created, temporary);
       const appended = assemble({
         base: base ?? { platforms: scratchPlatforms(parts.platform) },
@@ -124,7 +125,6 @@ export async function makeImage(
         annotations: parts.annotations,
         created: created.toISOString().replace(".000Z", "Z"),
       });
-      refuseUnusedLayers(parts, appended);
       const target = await openTarget(context, location);
       const entries =
         tags.length === 0 ? [{ manifest: appended.root }] : tags.map((tag) => ({ manifest: appended.root, tag }));
@@ -196,12 +196,10 @@ async function makeLayers(
 }
 
 /** Throws `invalid-platform` for a layer that is for a platform which the result has not. */
-function refuseUnusedLayers({ layer }: ImageParts, { images }: Appended): void {
-  const unused = layer.find(
-    ({ platform }) => platform && !images.some((image) => matchesPlatform(image.platform, platform)),
-  );
+function refuseUnusedLayers({ layer }: ImageParts, platforms: readonly Platform[]): void {
+  const unused = layer.find(({ platform }) => platform && !platforms.some((there) => matchesPlatform(there, platform)));
   if (unused?.platform === undefined) return;
-  const there = images.map(({ platform }) => formatPlatform(platform)).join(", ");
+  const there = platforms.map(formatPlatform).join(", ");
   throw new UsageError(
     `Cannot add layer ${unused.path} for ${formatPlatform(unused.platform)}: the image has ${there}`,
     {
