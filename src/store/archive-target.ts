@@ -21,6 +21,7 @@ import { padding, tarHeader } from "./tar-header.ts";
 /** What messages call the archive. */
 const deadMs = 24 * 60 * 60 * 1000;
 
+/** What may be said about an archive that is written. */
 export interface ArchiveTargetOptions {
   /** What messages call it; `oci-archive:` and the path by default. */
   readonly name?: string;
