@@ -17,6 +17,12 @@ export interface Sample {
   readonly referrers: readonly Descriptor[];
 }
 
+/** A sample that tells what would be left of it without its referrers. */
+export interface NamedSample extends Sample {
+  /** The digests below the root, itself among them, without those of referrers. */
+  readonly own: ReadonlySet<Digest>;
+}
+
 /** What the samples are there for, by their names, which are tags and parts of repositories too. */
 export const sampleNames = [
   "image",
@@ -36,10 +42,10 @@ export type SampleName = (typeof sampleNames)[number];
 export const sampleFile = { path: "srv/greeting", text: "hello from the lowest layer\n" } as const;
 
 /** The sample of this name: equal at every call, its layers real tars. */
-export function makeSample(name: SampleName): Sample {
+export function makeSample(name: SampleName): NamedSample {
   const graph = new Graph();
   const root = roots[name](graph);
-  return { root, blobs: graph.blobs, referrers: graph.referrers };
+  return { root, blobs: graph.blobs, referrers: graph.referrers, own: graph.own };
 }
 
 const roots: Readonly<Record<SampleName, (graph: Graph) => Descriptor>> = {
@@ -96,6 +102,7 @@ interface ImageChoices {
 class Graph {
   readonly blobs = new Map<Digest, Uint8Array>();
   readonly referrers: Descriptor[] = [];
+  readonly own = new Set<Digest>();
 
   image(choices: ImageChoices): Descriptor {
     const { seed, architecture = "amd64", types = "oci", compression = "gzip" } = choices;
@@ -138,24 +145,35 @@ class Graph {
       schemaVersion: 2,
       mediaType: mediaTypes.ociManifest,
       artifactType,
-      config: this.#add(emptyContent, mediaTypes.ociEmpty),
-      layers: [this.#add(seededBytes(100, this.referrers.length), artifactType)],
+      config: this.#keep(emptyContent, describe(emptyContent, mediaTypes.ociEmpty)),
+      layers: [this.#keepSeeded(artifactType)],
       subject: { mediaType, digest, size },
       annotations,
     };
-    const descriptor = { ...this.#addManifest(value), annotations };
+    const made = makeManifest(value);
+    const descriptor = { ...this.#keep(made.bytes, made.descriptor), annotations };
     this.referrers.push(descriptor);
     return descriptor;
   }
 
   #addManifest(value: Parameters<typeof makeManifest>[0], algorithm: "sha256" | "sha512" = "sha256"): Descriptor {
     const { bytes, descriptor } = makeManifest(value, algorithm);
-    this.blobs.set(descriptor.digest, bytes);
-    return descriptor;
+    this.own.add(descriptor.digest);
+    return this.#keep(bytes, descriptor);
   }
 
   #add(bytes: Uint8Array, mediaType: string, algorithm: "sha256" | "sha512" = "sha256"): Descriptor {
     const descriptor = describe(bytes, mediaType, algorithm);
+    this.own.add(descriptor.digest);
+    return this.#keep(bytes, descriptor);
+  }
+
+  #keepSeeded(mediaType: string): Descriptor {
+    const bytes = seededBytes(100, this.referrers.length);
+    return this.#keep(bytes, describe(bytes, mediaType));
+  }
+
+  #keep(bytes: Uint8Array, descriptor: Descriptor): Descriptor {
     this.blobs.set(descriptor.digest, bytes);
     return descriptor;
   }
