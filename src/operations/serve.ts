@@ -49,7 +49,7 @@ export async function serve(context: Context, input: ServeInput): Promise<ServeR
   const options: ServeOptions = { ...input.address, handler: registry, ...(tls ? { tls } : {}) };
   const server = await context.serve(options);
   try {
-    context.emit({ kind: "step", state: "finished", name: `Listening at ${server.url}, serving ${root}` });
+    context.emit({ kind: "step", state: "finished", name: `Serving ${root} at ${server.url}` });
     if (input.addressFile !== undefined) await writeAddress(context, absolute(context, input.addressFile), server);
     if (htpasswd && !tls && !isLoopback(input.address.hostname)) {
       const message = "Passwords travel in plain text: give --tls-cert and --tls-key";
