@@ -4,7 +4,7 @@ import type { Report } from "../core/report.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import type { PlatformPattern } from "../oci/platform.ts";
-import { formatReference, type Reference } from "../oci/reference.ts";
+import { formatReference, isTag, type Reference } from "../oci/reference.ts";
 import { isReferrersTag } from "../oci/referrers-tag.ts";
 import type { CommitEntry, Source, Target } from "../store/backend.ts";
 import { type CopyReport as Copied, copy as copyGraph } from "../store/copy.ts";
@@ -49,11 +49,14 @@ export interface CopyReport extends Report, Copied {
 /** What the source names is at the destination after, whole, with its referrers, under the same digest. */
 export async function copy(context: Context, input: CopyInput): Promise<CopyReport> {
   const { source: from, destination: to } = input;
+  if (input.allTags) refuseNames(input);
+  for (const tag of input.tag) refuseNoTag(tag, to);
   const store = await openSource(context, from.location);
   try {
     const images = input.allTags
       ? await taggedImages(store, input, context)
       : [await namedImage(store, input, context)];
+    if (to.location.kind === "registry") for (const { tags } of images) for (const tag of tags) refuseNoTag(tag, to);
     const target = await openTarget(context, to.location);
     const copied = await copyImages(context, images, target, input);
     return {
@@ -140,11 +143,6 @@ async function sourceTags(
 }
 
 async function taggedImages(store: Store, input: CopyInput, context: Context): Promise<readonly ImageToCopy[]> {
-  if (input.source.tag !== undefined || input.source.digest !== undefined || input.destination.tag !== undefined) {
-    throw new UsageError("Cannot copy with --all-tags: the source and the destination must not name a tag or digest", {
-      hint: "Leave :tag out of both",
-    });
-  }
   const images = new Map<Digest, { source: Store; root: Manifest; tags: string[] }>();
   for await (const { tag } of store.list(context)) {
     if (tag === undefined || isReferrersTag(tag)) continue;
@@ -155,6 +153,27 @@ async function taggedImages(store: Store, input: CopyInput, context: Context): P
     images.set(root.descriptor.digest, image);
   }
   return [...images.values()];
+}
+
+/** With all tags, none is named. */
+function refuseNames({ source, destination, tag }: CopyInput): void {
+  const named = [source.tag, source.digest, destination.tag, destination.digest, ...tag];
+  if (named.every((name) => name === undefined)) return;
+  throw new UsageError("Cannot copy with --all-tags: a tag or digest is named too", {
+    hint: "Leave :tag and @digest out of the source and the destination, and --tag",
+  });
+}
+
+/** Names of a layout's entries may hold more than tags can. */
+function refuseNoTag(tag: string, destination: Reference): void {
+  if (isTag(tag)) return;
+  throw new UsageError(
+    `Cannot copy to ${formatReference(destination)}: ${JSON.stringify(tag.slice(0, 160))} is no tag`,
+    {
+      code: "invalid-reference",
+      hint: 'Name the tag of the destination, as "1.2"',
+    },
+  );
 }
 
 /** Asks the target whether it has a manifest already; an archive never has. */

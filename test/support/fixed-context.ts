@@ -8,6 +8,8 @@ export interface FixedWorld {
   readonly cwd: string;
   /** Lines typed at the terminal, in order; without them there is no terminal. A function may act before it answers. */
   readonly answers?: readonly (string | (() => string | undefined))[];
+  /** What standard input holds; without it, reading it fails the test. */
+  readonly stdin?: string | Uint8Array;
   readonly env?: Readonly<Record<string, string>>;
   /** Default 2026-01-31T12:00:00Z. */
   readonly now?: Date;
@@ -18,6 +20,8 @@ export interface FixedContext extends Context {
   readonly events: Event[];
   /** Questions that were asked. */
   readonly asked: string[];
+  /** All bytes that were written to standard output. */
+  stdout(): Uint8Array;
 }
 
 /** A context for operations that use files, the clock, the terminal and the environment, and no network or program. */
@@ -28,12 +32,15 @@ export function fixedContext(world: FixedWorld): FixedContext {
   const isTerminal = world.answers !== undefined;
   const home = join(world.cwd, "home");
   let counter = 0;
+  const stdin = world.stdin === undefined ? undefined : new Uint8Array(Buffer.from(world.stdin));
+  const written: Uint8Array[] = [];
   const absent = (name: string) => (): never => {
     throw new Error(`the test gave no ${name}`);
   };
   return {
     events,
     asked,
+    stdout: () => new Uint8Array(Buffer.concat(written)),
     signal: world.signal ?? new AbortController().signal,
     emit: (event) => void events.push(event),
     http: { send: absent("http"), close: async () => {} },
@@ -58,9 +65,9 @@ export function fixedContext(world: FixedWorld): FixedContext {
         const answer = answers.shift();
         return typeof answer === "function" ? answer() : answer;
       },
-      readStdin: absent("stdin"),
-      stdin: absent("stdin"),
-      writeStdout: absent("stdout"),
+      readStdin: stdin ? async () => stdin : absent("stdin"),
+      stdin: stdin ? () => new Blob([stdin]).stream() : absent("stdin"),
+      writeStdout: async (bytes) => void written.push(new Uint8Array(Buffer.from(bytes))),
     },
     network: {
       plainHttp: false,
