@@ -93,14 +93,17 @@ class Upload {
   /** True where the blob is there, false where a part of it came to the registry before a failure. */
   async #attempt(progress: Progress, number: number): Promise<Attempt<boolean>> {
     const content = await this.#content();
-    const before = progress.furthest;
+    const before = { furthest: progress.furthest, chunked: progress.chunked, chunkBytes: progress.chunkBytes };
     try {
       await this.#send(progress, content);
       return { kind: "done", value: true };
     } catch (error) {
       const arrived = await this.#recover(progress, error, number);
-      progress.furthest = Math.max(before, progress.offset);
-      if (arrived || progress.furthest > before) return { kind: "done", value: arrived };
+      progress.furthest = Math.max(before.furthest, progress.offset);
+      if (arrived || progress.furthest > before.furthest) return { kind: "done", value: arrived };
+      // Smaller pieces are progress too, and need no wait: there is an end to halving
+      const isSmaller = !before.chunked || progress.chunkBytes < before.chunkBytes;
+      if (isTooLarge(error) && isSmaller) return { kind: "done", value: false };
       if (isTransientError(error) || error instanceof RegistryError) return againAfter(error);
       throw error;
     }
@@ -147,9 +150,10 @@ class Upload {
       await this.#restart(progress);
       return false;
     }
-    if (refusal?.status === 413) {
+    if (isTooLarge(error)) {
       if (progress.chunked && progress.chunkBytes <= smallestChunkBytes) throw error;
-      if (progress.chunked) progress.chunkBytes = Math.max(smallestChunkBytes, Math.floor(progress.chunkBytes / 2));
+      const refused = progress.chunked ? Math.min(progress.chunkBytes, this.#blob.size) : this.#blob.size;
+      progress.chunkBytes = Math.min(progress.chunkBytes, Math.max(smallestChunkBytes, Math.floor(refused / 2)));
       if (!progress.chunked) await this.#restart(progress);
       progress.chunked = true;
       return false;
@@ -221,4 +225,8 @@ class Upload {
     for await (const chunk of await content.stream()) hash.update(chunk);
     return hash.hex() === splitDigest(digest).encoded;
   }
+}
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof RegistryError && error.refusal.status === 413;
 }

@@ -112,6 +112,27 @@ describe("uploadBlob()", () => {
     ]);
   });
 
+  test("halves chunks that are too large, as often as it takes and without a wait", async () => {
+    const { http, stored } = registry(({ body }) => (body.byteLength > 1_100_000 ? { status: 413 } : undefined));
+    const waits: number[] = [];
+    const options = { mountFrom: undefined, chunkBytes: 16 * 1024 * 1024 };
+    const client = new RegistryClient(testSession({ http, waits, retry: { attempts: 1 } }), "r.example", "a/b");
+    expect(await uploadBlob(client, blob, async () => bytesContent(bytes), options, testIo())).toBe("sent");
+    expect(stored.has(blob.digest)).toBe(true);
+    expect(waits).toEqual([]);
+    expect(steps(http)).toEqual([
+      "POST",
+      "PUT",
+      "DELETE",
+      "POST",
+      "PATCH 0-1499999",
+      "PATCH 0-1048575",
+      "PATCH 1048576-2097151",
+      "PATCH 2097152-2999999",
+      "PUT",
+    ]);
+  });
+
   test("goes on at the byte that the registry holds after the connection was cut", async () => {
     const { http, stored, hold } = registry(({ method }, number) => {
       if (method !== "PUT" || number !== 2) return undefined;
