@@ -36,7 +36,7 @@ export interface ExportReport extends Report {
  * `<dir>/<registry>/<repository>/<tag>`, or `/<algorithm>/<encoded>` for a digest.
  */
 export async function exportImage(context: Context, input: ExportInput): Promise<ExportReport> {
-  const folder = input.layoutDir ?? context.env.LIBRARY_LAYOUT_DIR ?? context.env.CNB_LAYOUT_DIR;
+  const folder = input.layoutDir ?? (context.env.LIBRARY_LAYOUT_DIR || context.env.CNB_LAYOUT_DIR);
   if (!folder) {
     throw new UsageError("Cannot export: no folder for layouts is named", {
       hint: "Give --layout-dir DIR, or set LIBRARY_LAYOUT_DIR",

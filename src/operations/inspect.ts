@@ -1,5 +1,5 @@
 import type { Context } from "../core/context.ts";
-import { UnsupportedError } from "../core/error.ts";
+import { isLibraryError, UnsupportedError } from "../core/error.ts";
 import type { Report } from "../core/report.ts";
 import type { Annotations } from "../oci/annotations.ts";
 import { type ImageConfig, parseConfig } from "../oci/config.ts";
@@ -10,6 +10,7 @@ import { isIndex, type Manifest } from "../oci/manifest.ts";
 import { isImageConfigType, isManifestType } from "../oci/media-type.ts";
 import { formatPlatform, type PlatformPattern } from "../oci/platform.ts";
 import type { Reference } from "../oci/reference.ts";
+import { limiter } from "../store/limit.ts";
 import type { Store } from "../store/store.ts";
 import { pinned, withReference } from "./open.ts";
 
@@ -76,12 +77,17 @@ export interface InspectedImage {
 /** The largest configuration that is read. */
 const maxConfigBytes = 8 * 1024 * 1024;
 
-/** What the reference names, described; with `raw` or `config` the bytes themselves went to standard output. */
+/**
+ * What the reference names, described with what it points at; with `raw` or `config` the bytes themselves went to
+ * standard output, and nothing further was asked for.
+ */
 export async function inspect(context: Context, input: InspectInput): Promise<InspectReport> {
   return withReference(context, input.reference, input.platform, async ({ store, root }) => {
+    const common = describeRoot(root, pinned(input.reference.location, root));
     if (input.raw) await context.terminal.writeStdout(root.bytes);
     else if (input.config) await context.terminal.writeStdout(await configBytes(context, store, root));
-    return describeManifest(context, store, root, pinned(input.reference.location, root));
+    else return { ...common, ...(await describeContent(context, store, root)) };
+    return common;
   });
 }
 
@@ -95,29 +101,28 @@ async function configBytes(context: Context, store: Store, root: Manifest): Prom
   return store.bytes("blob", root.value.config, maxConfigBytes, context);
 }
 
-async function describeManifest(
-  context: Context,
-  store: Store,
-  root: Manifest,
-  reference: string,
-): Promise<InspectReport> {
-  const { value } = root;
-  const common = {
-    status: "ok" as const,
+function describeRoot({ descriptor, value }: Manifest, reference: string): InspectReport {
+  return {
+    status: "ok",
     reference,
-    mediaType: root.descriptor.mediaType,
-    digest: root.descriptor.digest,
-    size: root.descriptor.size,
+    mediaType: descriptor.mediaType,
+    digest: descriptor.digest,
+    size: descriptor.size,
     artifactType: value.artifactType,
     annotations: value.annotations,
     subject: value.subject ? content(value.subject) : undefined,
   };
+}
+
+async function describeContent(context: Context, store: Store, root: Manifest): Promise<Partial<InspectReport>> {
+  const { value } = root;
   if (isIndex(value)) {
-    return { ...common, members: await Promise.all(value.manifests.map((entry) => member(context, store, entry))) };
+    const limit = limiter(context.network.concurrency);
+    const members = value.manifests.map((entry) => limit(() => member(context, store, entry)));
+    return { members: await Promise.all(members) };
   }
   const isImage = isImageConfigType(value.config.mediaType) && value.artifactType === undefined;
   return {
-    ...common,
     artifactType: isImage ? undefined : effectiveArtifactType(root),
     layers: value.layers.map(content),
     image: isImage ? image(parseConfig(await configBytes(context, store, root), value.config.digest)) : undefined,
@@ -125,14 +130,23 @@ async function describeManifest(
 }
 
 async function member(context: Context, store: Store, entry: Descriptor): Promise<InspectedMember> {
-  const there = isManifestType(entry.mediaType) && (await store.stat("manifest", entry.digest, context)) !== undefined;
-  const manifest = there ? await store.manifest(entry, context) : undefined;
+  const manifest = isManifestType(entry.mediaType) ? await presentManifest(context, store, entry) : undefined;
   return {
     ...content(entry),
     platform: entry.platform ? formatPlatform(entry.platform) : undefined,
     artifactType: entry.artifactType,
     contentSize: manifest && !isIndex(manifest.value) ? contentSize(manifest) : undefined,
   };
+}
+
+/** Undefined where the place lacks it, as an index may name more than was copied. */
+async function presentManifest(context: Context, store: Store, entry: Descriptor): Promise<Manifest | undefined> {
+  try {
+    return await store.manifest(entry, context);
+  } catch (error) {
+    if (isLibraryError(error, "blob-missing")) return undefined;
+    throw error;
+  }
 }
 
 function contentSize(manifest: Manifest): number {
