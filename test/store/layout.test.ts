@@ -321,7 +321,10 @@ describe("LayoutBackend.referrers() reads the dialect of", () => {
   test("a broken manifest among others: told as a warning, the others found", () =>
     withFolder({}, async (folder) => {
       const layout = await handMade(folder, all, [one.descriptor, two.descriptor]);
-      await writeFile(blobFile(folder, one.descriptor.digest), Buffer.from(one.bytes).fill(32, 5, 6));
+      await writeFile(
+        blobFile(folder, one.descriptor.digest),
+        Buffer.from(one.bytes).toString().replace("a/one", "a/onf"),
+      );
       const warned = testIo();
       const { entries } = await layout.referrers(image.descriptor, {}, warned);
       expect((await Array.fromAsync(entries)).map(({ digest }) => digest)).toEqual([two.descriptor.digest]);
@@ -413,6 +416,49 @@ describe("LayoutBackend writing", () => {
       await writeFile(blobFile(folder, image.descriptor.digest), Buffer.from(image.bytes).reverse());
       expect((await fill(layout, backend, roots)).outcomes.sent).toBe(2);
       await new Store(layout).resolve("1", io);
+    }));
+
+  test("of many commits at once that expect a tag to be absent, one lands", () =>
+    withFolder({}, async (folder) => {
+      const backend = new MemoryBackend();
+      const images = Array.from({ length: 10 }, (_, seed) => addImage(backend, { seed, layers: 1 }));
+      const results = await Promise.allSettled(
+        images.map(async (manifest) => {
+          const plan = walk(new Store(backend), [manifest], { referrers: "none" }, io);
+          await copy(plan, openLayout(folder), { entries: [{ manifest, tag: "1", expect: "absent" }] }, io);
+          return manifest.descriptor.digest;
+        }),
+      );
+      const landed = results.flatMap((result) => (result.status === "fulfilled" ? result.value : []));
+      expect(landed).toHaveLength(1);
+      expect((await openLayout(folder).resolve("1", io))?.descriptor.digest).toBe(landed[0] ?? "");
+      for (const result of results) {
+        if (result.status === "rejected") expect(result.reason).toMatchObject({ code: "tag-moved" });
+      }
+    }));
+
+  test("does not begin to read content that says it has another size, and notices a file that is of another than said", () =>
+    withFolder({}, async (folder) => {
+      const bytes = seededBytes(2_000_000, 1);
+      const descriptor = describeBytes(bytes, "application/octet-stream");
+      const file = join(folder, "file");
+      await writeFile(file, Buffer.concat([bytes, bytes]));
+      const writing = await openLayout(join(folder, "layout")).begin(io);
+      const refused = async (content: Content): Promise<void> => {
+        const write = writing.write({ kind: "blob", descriptor }, async () => content);
+        await expect(write).rejects.toMatchObject({ code: "size-mismatch" });
+      };
+      await refused({ size: 5, stream: async () => expect.unreachable() });
+      await refused({ ...bytesContent(bytes), file });
+      await refused({
+        ...bytesContent(bytes),
+        saveTo: async (path) => {
+          await writeFile(path, Buffer.concat([bytes, bytes]));
+          return descriptor.size;
+        },
+      });
+      await writing.abort({ keepPartial: false });
+      expect(await filesBelow(join(folder, "layout", ".partial"))).toEqual([]);
     }));
 
   test("goes on from the byte at which a connection broke", () =>
