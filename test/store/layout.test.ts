@@ -448,7 +448,7 @@ describe("LayoutBackend writing", () => {
         const write = writing.write({ kind: "blob", descriptor }, async () => content);
         await expect(write).rejects.toMatchObject({ code: "size-mismatch" });
       };
-      await refused({ size: 5, stream: async () => expect.unreachable() });
+      await refused({ size: 5, stream: () => Promise.reject(new Error("it was read")) });
       await refused({ ...bytesContent(bytes), file });
       await refused({
         ...bytesContent(bytes),
