@@ -1,15 +1,16 @@
-import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Context } from "../core/context.ts";
 import { replaceFile } from "../core/durable-file.ts";
-import { InvalidInputError, NotFoundError, UsageError } from "../core/error.ts";
+import { NotFoundError, UsageError } from "../core/error.ts";
 import type { Report } from "../core/report.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import { formatReference, type Location, type Reference } from "../oci/reference.ts";
+import type { Target } from "../store/backend.ts";
 import { fileContent } from "../store/file-content.ts";
 import type { Store } from "../store/store.ts";
-import { openSource, openTarget } from "./open.ts";
+import { inputSize } from "./input-file.ts";
+import { openBackend, openSource } from "./open.ts";
 import { saveStream, withTemporaryFile } from "./spool.ts";
 
 /** The largest blob that is taken from standard input: 64 GiB. */
@@ -65,30 +66,32 @@ export interface BlobPutInput {
   readonly file: string;
 }
 
-/** The file's bytes are a blob of the place; nothing refers to it yet. */
+/** The file's bytes are a blob of the place; nothing refers to it yet. Throws `unsupported` for an archive. */
 export async function blobPut(context: Context, input: BlobPutInput): Promise<BlobReport> {
-  if (input.file === "-") {
-    return withTemporaryFile(async (path) => {
-      await saveStream(context.terminal.stdin(), path, context.signal, maxInputBytes);
-      return putFile(context, input.location, path);
+  const backend = await openBackend(context, input.location);
+  try {
+    if (input.file !== "-") {
+      const path = resolve(context.cwd, input.file);
+      return await putFile(context, backend, input.location, path, await inputSize(path, input.file));
+    }
+    return await withTemporaryFile(async (path) => {
+      const size = await saveStream(context.terminal.stdin(), path, context.signal, maxInputBytes);
+      return putFile(context, backend, input.location, path, size);
     });
+  } finally {
+    await backend.close();
   }
-  return putFile(context, input.location, resolve(context.cwd, input.file));
 }
 
-async function putFile(context: Context, location: Location, path: string): Promise<BlobReport> {
-  const size = await fileSize(path);
+async function putFile(
+  context: Context,
+  target: Target,
+  location: Location,
+  path: string,
+  size: number,
+): Promise<BlobReport> {
   const digest: Digest = `sha256:${await context.hash.file(path, "sha256", context.signal)}`;
   const descriptor: Descriptor = { mediaType: "application/octet-stream", digest, size };
-  if (location.kind === "archive") {
-    throw new UsageError(
-      `Cannot put a blob into ${formatReference({ location })}: an archive is written in one piece`,
-      {
-        hint: "Put it into a layout: oci:DIR",
-      },
-    );
-  }
-  const target = await openTarget(context, location);
   const writing = await target.begin(context);
   try {
     await writing.write({ kind: "blob", descriptor }, async () => fileContent(path, size));
@@ -121,12 +124,4 @@ async function withBlob<T>(
   } finally {
     await store.close();
   }
-}
-
-async function fileSize(path: string): Promise<number> {
-  const found = await stat(path).catch((cause: unknown) => {
-    throw new InvalidInputError(`Cannot read ${path}: there is no such file`, { cause });
-  });
-  if (!found.isFile()) throw new InvalidInputError(`Cannot read ${path}: it is not a regular file`);
-  return found.size;
 }

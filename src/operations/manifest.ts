@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Context } from "../core/context.ts";
 import { replaceFile } from "../core/durable-file.ts";
-import { InvalidInputError, NotFoundError, UsageError } from "../core/error.ts";
+import { InvalidInputError, LibraryError, NotFoundError, UsageError } from "../core/error.ts";
 import { maxDocumentBytes, parseJson } from "../core/json.ts";
 import type { Report } from "../core/report.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -10,8 +10,10 @@ import { describe } from "../oci/make.ts";
 import { claimedMediaType, type Manifest, parseManifest } from "../oci/manifest.ts";
 import type { PlatformPattern } from "../oci/platform.ts";
 import { formatReference, type Reference } from "../oci/reference.ts";
+import { namingFile } from "../store/file-error.ts";
 import { bytesContent } from "../store/store.ts";
-import { openBackend, pinned, withReference } from "./open.ts";
+import { inputSize } from "./input-file.ts";
+import { openBackend, openSource, pinned, withReference } from "./open.ts";
 
 /** A manifest that was read, found or put. */
 export interface ManifestReport extends Report {
@@ -52,16 +54,17 @@ export async function manifestHead(
   if (reference.digest === undefined) {
     return withReference(context, reference, [], async ({ root }) => report(reference, root));
   }
-  const backend = await openBackend(context, reference.location);
+  const store = await openSource(context, reference.location);
   try {
-    const descriptor = await backend.stat("manifest", reference.digest, context);
+    const descriptor = await store.stat("manifest", reference.digest, context);
     if (descriptor === undefined) {
       throw new NotFoundError(`Cannot find manifest ${formatReference(reference)}: it is not there`);
     }
+    const { location } = reference;
     const { digest, mediaType, size } = descriptor;
-    return { status: "ok", reference: formatReference(reference), digest, mediaType, size };
+    return { status: "ok", reference: formatReference({ location, digest }), digest, mediaType, size };
   } finally {
-    await backend.close();
+    await store.close();
   }
 }
 
@@ -75,7 +78,10 @@ export interface ManifestPutInput {
   readonly mediaType?: string | undefined;
 }
 
-/** The file's bytes, unchanged, are a manifest of the place, under the tag if one is named. What it needs must be there. */
+/**
+ * The file's bytes, unchanged, are a manifest of the place, under the tag if one is named. A registry refuses it
+ * with `blob-missing` where it lacks what the manifest points at; a layout may be sparse.
+ */
 export async function manifestPut(context: Context, input: ManifestPutInput): Promise<ManifestReport> {
   const { reference } = input;
   const manifest = await readManifest(context, input);
@@ -105,9 +111,7 @@ async function readManifest(context: Context, input: ManifestPutInput): Promise<
   const bytes =
     input.file === "-"
       ? await context.terminal.readStdin(maxDocumentBytes)
-      : await readFile(resolve(context.cwd, input.file)).catch((cause: unknown) => {
-          throw new InvalidInputError(`Cannot read ${input.file}: there is no such file`, { cause });
-        });
+      : await readBounded(resolve(context.cwd, input.file), input.file);
   const mediaType = input.mediaType ?? claimedMediaType(parseJson(bytes, input.file));
   if (mediaType === undefined) {
     throw new InvalidInputError(`Cannot put ${input.file}: it does not say what type of manifest it is`, {
@@ -118,6 +122,17 @@ async function readManifest(context: Context, input: ManifestPutInput): Promise<
   const algorithm = input.reference.digest?.startsWith("sha512:") ? "sha512" : "sha256";
   const descriptor = describe(bytes, mediaType, algorithm);
   return { descriptor, bytes, value };
+}
+
+async function readBounded(path: string, name: string): Promise<Uint8Array> {
+  const size = await inputSize(path, name);
+  if (size > maxDocumentBytes) {
+    throw new LibraryError(
+      "limit-exceeded",
+      `Cannot read ${name}: ${size} bytes, expected at most ${maxDocumentBytes} of a manifest`,
+    );
+  }
+  return namingFile("read", path, () => readFile(path));
 }
 
 function report(reference: Reference, manifest: Manifest): ManifestReport {
