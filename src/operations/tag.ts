@@ -46,15 +46,15 @@ export async function tag(context: Context, input: TagInput): Promise<TagReport>
       throw tagMoved(formatReference({ location: input.source.location, tag: name }), before, "absent");
     }
     const writing = await backend.begin(context);
-    await writing.commit(
-      tags
-        .filter(({ before }) => before !== digest)
-        .map(({ tag: name, before }) => ({
-          manifest,
-          tag: name,
-          ...(input.force ? {} : { expect: before ?? ("absent" as const) }),
-        })),
-    );
+    const entries = tags
+      .filter(({ before }) => before !== digest)
+      .map(({ tag: name }) => ({ manifest, tag: name, ...(input.force ? {} : { expect: "absent" as const }) }));
+    try {
+      await writing.commit(entries);
+    } catch (error) {
+      await writing.abort({ keepPartial: false });
+      throw error;
+    }
     return { status: "ok", source: formatReference(input.source), digest, tags };
   } finally {
     await backend.close();
