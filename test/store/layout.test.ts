@@ -431,7 +431,7 @@ describe("LayoutBackend writing", () => {
       );
       const landed = results.flatMap((result) => (result.status === "fulfilled" ? result.value : []));
       expect(landed).toHaveLength(1);
-      expect((await openLayout(folder).resolve("1", io))?.descriptor.digest).toBe(landed[0] ?? "");
+      expect((await openLayout(folder).resolve("1", io))?.descriptor.digest).toBe(landed[0]);
       for (const result of results) {
         if (result.status === "rejected") expect(result.reason).toMatchObject({ code: "tag-moved" });
       }
