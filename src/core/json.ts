@@ -54,7 +54,6 @@ const numberPattern = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 // Everything a string may hold unescaped: RFC 8259, section 7.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what the grammar excludes
 const plainPattern = /[^"\\\u0000-\u001f]*/y;
-const spacePattern = /[ \t\n\r]*/y;
 const escapes: Readonly<Record<string, string>> = {
   '"': '"',
   "\\": "\\",
@@ -186,7 +185,7 @@ class Parser {
   }
 
   #space(): void {
-    this.#match(spacePattern);
+    while (isSpace(this.#text.charCodeAt(this.#at))) this.#at++;
   }
 
   #take(character: string): boolean {
@@ -197,12 +196,18 @@ class Parser {
 
   #match(pattern: RegExp): string | undefined {
     pattern.lastIndex = this.#at;
-    const match = pattern.exec(this.#text)?.[0];
-    if (match !== undefined) this.#at += match.length;
-    return match;
+    if (!pattern.test(this.#text)) return undefined;
+    const from = this.#at;
+    this.#at = pattern.lastIndex;
+    return this.#text.slice(from, this.#at);
   }
 
   #fail(problem: string): never {
     throw new LibraryError("malformed-json", `Cannot read ${this.#name}: ${problem} at character ${this.#at}`);
   }
+}
+
+/** Blank, tab, line feed or carriage return: RFC 8259, section 2. */
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09 || code === 0x0a || code === 0x0d;
 }

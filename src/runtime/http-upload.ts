@@ -1,3 +1,4 @@
+import { closeSync, openSync, readSync } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { IntegrityError, LibraryError } from "../core/error.ts";
 import type { HttpRequest } from "../core/ports.ts";
@@ -68,21 +69,39 @@ export function fileStream(path: string, offset: number, size: number): Readable
 }
 
 async function prepareFile(request: HttpRequest, path: string, offset: number, size: number): Promise<Upload> {
+  if (size < smallFile) return { kind: "bytes", bytes: readSmall(request, path, offset, size) };
   let there: number;
   try {
     there = (await stat(path)).size;
   } catch (cause) {
-    throw new LibraryError("io-error", `Cannot send ${path}: it cannot be read`, { cause });
+    throw unreadable(path, cause);
   }
   if (there < offset + size) throw mismatch(request, there, offset + size);
-  if (size >= smallFile) return { kind: "file", path, offset, size };
+  return { kind: "file", path, offset, size };
+}
+
+/** At once: to have another thread open, read and close takes longer than to do it, and images have many small blobs. */
+function readSmall(request: HttpRequest, path: string, offset: number, size: number): Uint8Array {
   const bytes = new Uint8Array(size);
   let filled = 0;
-  for await (const chunk of fileStream(path, offset, size)) {
-    bytes.set(chunk, filled);
-    filled += chunk.byteLength;
+  try {
+    const file = openSync(path, "r");
+    try {
+      for (let read = -1; read !== 0 && filled < size; filled += read) {
+        read = readSync(file, bytes, filled, size - filled, offset + filled);
+      }
+    } finally {
+      closeSync(file);
+    }
+  } catch (cause) {
+    throw unreadable(path, cause);
   }
-  return { kind: "bytes", bytes };
+  if (filled < size) throw mismatch(request, offset + filled, offset + size);
+  return bytes;
+}
+
+function unreadable(path: string, cause: unknown): LibraryError {
+  return new LibraryError("io-error", `Cannot send ${path}: it cannot be read`, { cause });
 }
 
 /** Passes on `size` bytes (all of them where it is negative); what is beyond is cut where `cut` says so. */

@@ -1,9 +1,13 @@
-import { open, rename, unlink } from "node:fs/promises";
+import { closeSync, fsync, lstatSync, openSync, renameSync, unlinkSync } from "node:fs";
+import { promisify } from "node:util";
 import { fileError } from "./file-error.ts";
 import { limiter } from "./limit.ts";
 
 /** Files that are synced at a time: spec of the product, measured; more gain nothing. */
 const concurrency = 16;
+
+/** What waits for the disk; all else here is done sooner than another thread would take it. */
+const sync = promisify(fsync);
 
 /** A file under its temporary name, and where it belongs; both on one file system. */
 export interface Move {
@@ -17,29 +21,31 @@ export interface Move {
  */
 export async function moveDurably(moves: readonly Move[], folders: readonly string[]): Promise<void> {
   await each(moves, ({ from }) => syncPath(from));
-  await each(moves, async ({ from, to }) => {
-    try {
-      await rename(from, to);
-    } catch (cause) {
-      throw fileError("write", to, cause);
-    }
-    // Renaming onto another name of the same file does nothing at all (POSIX rename), so the old name may still be there
-    await unlink(from).catch(() => {});
-  });
+  for (const { from, to } of moves) move(from, to);
   await each(folders, syncPath);
 }
 
 /** The file's or folder's content is on its disk after. */
 export async function syncPath(path: string): Promise<void> {
   try {
-    const handle = await open(path, "r");
+    const file = openSync(path, "r");
     try {
-      await handle.sync();
+      await sync(file);
     } finally {
-      await handle.close();
+      closeSync(file);
     }
   } catch (cause) {
     throw fileError("write", path, cause);
+  }
+}
+
+function move(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+    // Renaming onto another name of the same file does nothing at all (POSIX rename), so the old name may still be there
+    if (lstatSync(from, { throwIfNoEntry: false })) unlinkSync(from);
+  } catch (cause) {
+    throw fileError("write", to, cause);
   }
 }
 
