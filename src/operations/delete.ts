@@ -49,23 +49,37 @@ export async function deleteReference(context: Context, input: DeleteInput): Pro
     const report = { status: "ok" as const, reference: name, digest, tags };
     if (input.dryRun || !(await agreed(context, input, tags))) return { ...report, deleted: false };
     await backend.remove(onlyTag === undefined ? { kind: "manifest", digest } : { tag: onlyTag }, context);
+    if (onlyTag === undefined) await removeLeftTags(context, backend, digest, tags);
     return { ...report, deleted: true };
   } finally {
     await backend.close();
   }
 }
 
-/** Every tag that points at the digest; asks for each tag of the place. */
+/** Every tag that points at the digest; asks a registry for each of its tags. */
 async function tagsOf(context: Context, backend: Backend, digest: Digest): Promise<readonly string[]> {
   const limit = limiter(context.network.concurrency);
   const asked: Promise<string | undefined>[] = [];
-  for await (const { tag } of backend.list(context)) {
+  for await (const { tag, descriptor } of backend.list(context)) {
     if (tag === undefined) continue;
-    asked.push(
-      limit(async () => ((await backend.resolve(tag, context))?.descriptor.digest === digest ? tag : undefined)),
-    );
+    // A layout tells without reading manifests, which a sparse one may lack
+    const points = async () => (descriptor ?? (await backend.resolve(tag, context))?.descriptor)?.digest === digest;
+    asked.push(limit(async () => ((await points()) ? tag : undefined)));
   }
   return (await Promise.all(asked)).filter((tag) => tag !== undefined).sort();
+}
+
+/** The registry inside crane (0.21.9) keeps what a tag names apart: there the tags of a deleted digest stay. */
+async function removeLeftTags(
+  context: Context,
+  backend: Backend,
+  digest: Digest,
+  tags: readonly string[],
+): Promise<void> {
+  for (const tag of tags) {
+    const left = await backend.resolve(tag, context);
+    if (left?.descriptor.digest === digest) await backend.remove({ tag }, context);
+  }
 }
 
 async function agreed(context: Context, input: DeleteInput, tags: readonly string[]): Promise<boolean> {
