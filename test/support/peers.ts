@@ -7,10 +7,14 @@ import { delimiter, join } from "node:path";
  * those in Go, or from PATH. Undefined where it is not there.
  */
 export function peer(name: string): string | undefined {
-  const cache = process.env.LIBRARY_PEERS ?? join(homedir(), ".cache", "library-peers");
   // Debian keeps runc where only administrators have it on PATH
-  const folders = [join(cache, "bin"), process.env.PATH ?? "", "/usr/sbin", "/sbin"];
+  const folders = [join(peersFolder(), "bin"), process.env.PATH ?? "", "/usr/sbin", "/sbin"];
   return Bun.which(name, { PATH: folders.join(delimiter) }) ?? undefined;
+}
+
+/** Where peers, and what they need, outlive checkouts. */
+export function peersFolder(): string {
+  return process.env.LIBRARY_PEERS ?? join(homedir(), ".cache", "library-peers");
 }
 
 /** The paths of peers by their names. */
