@@ -3,8 +3,8 @@ import { lstat, open, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { Io } from "../core/content.ts";
 import { LibraryError } from "../core/error.ts";
-import type { TarEntry } from "./tar-header.ts";
-import type { TarMember } from "./tar-write.ts";
+import type { TarEntry } from "../tar/header.ts";
+import type { TarMember } from "../tar/members.ts";
 
 /** How a folder becomes members of a layer. */
 export interface FolderOptions {

@@ -5,21 +5,24 @@ import { LibraryError } from "../core/error.ts";
 import { startHash } from "../core/hashing.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
+import { mediaTypes } from "../oci/media-type.ts";
 import type { PlatformPattern } from "../oci/platform.ts";
 import { fileContent } from "../store/file-content.ts";
-import {
-  type Compression,
-  compress,
-  decompress,
-  detectCompression,
-  layerMediaTypes,
-  maxUnpackedBytes,
-  rechunk,
-} from "./codec.ts";
+import { type Compression, compress, decompress, detectCompression, rechunk } from "../tar/codec.ts";
+import { type TarMember, tarBytes } from "../tar/members.ts";
+import { checkedTar } from "../tar/parts.ts";
 import { folderMembers, readFile } from "./folder-members.ts";
 import type { LayerSpec } from "./layer-spec.ts";
-import { checkedTar, prefixedMembers } from "./tar-read.ts";
-import { prefixFolders, type TarMember, tarBytes } from "./tar-write.ts";
+import { prefixedMembers, prefixFolders } from "./prefix.ts";
+
+/** The media type of a layer in each compression: image-spec v1.1.1, "Image Layer Filesystem Changeset". */
+const layerMediaTypes: Readonly<Record<Compression, string>> = {
+  gzip: mediaTypes.ociLayerGzip,
+  zstd: mediaTypes.ociLayerZstd,
+};
+
+/** The most that the content of one layer may unpack to, in bytes: 256 GiB. */
+const maxUnpackedBytes = 256 * 1024 ** 3;
 
 /** How layers are made. */
 export interface LayerOptions {

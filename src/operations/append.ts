@@ -5,7 +5,6 @@ import { LibraryError, UsageError } from "../core/error.ts";
 import type { Report } from "../core/report.ts";
 import { type Appended, append as assemble, type Base, type BaseImage } from "../image/append.ts";
 import { appendSteps } from "../image/append-steps.ts";
-import type { Compression } from "../image/codec.ts";
 import { type ConfigEdits, isGiven } from "../image/config.ts";
 import { type Layer, makeLayer } from "../image/layer.ts";
 import type { LayerSpec } from "../image/layer-spec.ts";
@@ -25,6 +24,7 @@ import { formatReference, isTag, type Location, type Reference } from "../oci/re
 import { copy } from "../store/copy.ts";
 import { platformMembers, selectPlatforms } from "../store/select-platforms.ts";
 import type { Store } from "../store/store.ts";
+import type { Compression } from "../tar/codec.ts";
 import { openSource, openTarget } from "./open.ts";
 import { sourceDate } from "./source-date.ts";
 import { withTemporaryFolder } from "./temporary-folder.ts";

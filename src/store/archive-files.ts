@@ -5,7 +5,8 @@ import { NotFoundError, UnsupportedError } from "../core/error.ts";
 import type { Random } from "../core/ports.ts";
 import { layoutFile } from "../oci/layout.ts";
 import type { FileLocation } from "../oci/reference.ts";
-import { compressionOf, type DecompressionLimits, decompress } from "./decompress.ts";
+import { detectCompression } from "../tar/codec.ts";
+import { type DecompressionLimits, decompress } from "./decompress.ts";
 import { rangeStream, readRange } from "./file-content.ts";
 import { errorCode, fileError } from "./file-error.ts";
 import type { LayoutFiles } from "./layout-files.ts";
@@ -77,8 +78,8 @@ export class ArchiveFiles implements LayoutFiles {
     let close = (): Promise<void> => file.handle.close();
     try {
       let { handle, size } = file;
-      const compression = compressionOf(await readRange(handle, 0, Math.min(size, 4), this.name));
-      if (compression) {
+      const compression = detectCompression(await readRange(handle, 0, Math.min(size, 4), this.name));
+      if (compression !== "none") {
         const { temporaryFolder: folder, maxBytes, maxRatio } = this.#options;
         const limits = { ...(maxBytes ? { maxBytes } : {}), ...(maxRatio ? { maxRatio } : {}) };
         const options = { ...limits, name: this.name, folder, random: this.#random };

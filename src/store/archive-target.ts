@@ -8,6 +8,8 @@ import { type Digest, hashAlgorithm, splitDigest } from "../oci/digest.ts";
 import { blobPath, indexFile, layoutFile } from "../oci/layout.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import type { FileLocation } from "../oci/reference.ts";
+import { padding } from "../tar/fields.ts";
+import { type TarEntry, tarEnd, tarHeader } from "../tar/header.ts";
 import type { CommitEntry, Outcome, Step, Target, Writing } from "./backend.ts";
 import { syncPath } from "./durable.ts";
 import { errorCode, fileError, namingFile } from "./file-error.ts";
@@ -16,9 +18,7 @@ import { checkExpectations, indexChanges } from "./layout-entries.ts";
 import { changeIndex, emptyLayoutIndex, serializeLayoutIndex } from "./layout-index.ts";
 import { pump } from "./pump.ts";
 import { openTarFile, type TarFile } from "./tar-file.ts";
-import { padding, tarHeader } from "./tar-header.ts";
 
-/** What messages call the archive. */
 const deadMs = 24 * 60 * 60 * 1000;
 
 /** What may be said about an archive that is written. */
@@ -120,7 +120,7 @@ class ArchiveWriting implements Writing {
       }
       this.#last = digest;
       await this.#addFolders(digest);
-      await this.#file.write(tarHeader(blobPath(digest), size, "file"));
+      await this.#file.write(tarHeader(file(blobPath(digest), size)));
       await pump(open, node.descriptor, (chunk) => this.#file.write(chunk), this.#io);
       await this.#file.write(new Uint8Array(padding(size)));
       return "sent";
@@ -136,7 +136,7 @@ class ArchiveWriting implements Writing {
       const index = changeIndex(emptyLayoutIndex, indexChanges(entries, manifests));
       await this.#addFile(indexFile, serializeLayoutIndex(index, indexFile));
       await this.#addFile(layoutFile, layoutMarker);
-      await this.#file.write(new Uint8Array(1024));
+      await this.#file.write(tarEnd);
       await this.#file.end();
       await namingFile("write", path, () => rename(temporary, path));
       await syncPath(dirname(path));
@@ -177,12 +177,17 @@ class ArchiveWriting implements Writing {
 
   async #addFolder(folder: string): Promise<void> {
     this.#folders.add(folder);
-    await this.#file.write(tarHeader(folder, 0, "folder"));
+    await this.#file.write(tarHeader({ ...file(folder, 0), type: "directory", mode: 0o755 }));
   }
 
   async #addFile(name: string, bytes: Uint8Array): Promise<void> {
-    await this.#file.write(tarHeader(name, bytes.byteLength, "file"));
+    await this.#file.write(tarHeader(file(name, bytes.byteLength)));
     await this.#file.write(bytes);
     await this.#file.write(new Uint8Array(padding(bytes.byteLength)));
   }
+}
+
+/** An entry that depends on nothing but its name and size. */
+function file(path: string, size: number): TarEntry {
+  return { path, type: "file", mode: 0o644, uid: 0, gid: 0, mtime: 0, size };
 }

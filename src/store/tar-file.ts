@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { open } from "node:fs/promises";
 import type { Transform } from "node:stream";
-import { createGzip, createZstdCompress } from "node:zlib";
+import { compressor, compressorBytes } from "../tar/codec.ts";
 import { namingFile } from "./file-error.ts";
 import { writeAll } from "./staging.ts";
 
@@ -17,8 +17,6 @@ export interface TarFile {
 
 /** Small pieces, as headers, are gathered up to this. */
 const batchBytes = 1024 * 1024;
-/** What a compressor is fed with: the bytes it gives depend on it (architecture.md, decision 13). */
-const compressorBytes = 64 * 1024;
 
 /** A new file at `path`, compressed as the name `finalPath` asks for. Fails with `io-error`. */
 export async function openTarFile(path: string, finalPath: string): Promise<TarFile> {
@@ -43,8 +41,8 @@ export async function openTarFile(path: string, finalPath: string): Promise<TarF
       await handle.close();
     },
   };
-  if (/\.t?gz$/i.test(finalPath)) return gathered(compressed(plain, createGzip()), compressorBytes);
-  if (/\.t?zst$/i.test(finalPath)) return gathered(compressed(plain, createZstdCompress()), compressorBytes);
+  if (/\.t?gz$/i.test(finalPath)) return gathered(compressed(plain, compressor("gzip")), compressorBytes);
+  if (/\.t?zst$/i.test(finalPath)) return gathered(compressed(plain, compressor("zstd")), compressorBytes);
   return gathered(plain, batchBytes);
 }
 
@@ -81,29 +79,29 @@ function gathered(file: TarFile, size: number): TarFile {
   };
 }
 
-function compressed(file: TarFile, compressor: Transform): TarFile {
+function compressed(file: TarFile, transform: Transform): TarFile {
   let failure: unknown;
   const writes = (async () => {
-    for await (const chunk of compressor) await file.write(chunk);
+    for await (const chunk of transform) await file.write(chunk);
   })().catch((error: unknown) => {
     failure = error;
-    compressor.destroy();
+    transform.destroy();
   });
   return {
     write: async (bytes) => {
       if (failure !== undefined) throw failure;
       // The compressor keeps the piece until it has used it, and the caller reuses its bytes
-      if (!compressor.write(bytes.slice())) await Promise.race([once(compressor, "drain"), writes]);
+      if (!transform.write(bytes.slice())) await Promise.race([once(transform, "drain"), writes]);
       if (failure !== undefined) throw failure;
     },
     end: async () => {
-      compressor.end();
+      transform.end();
       await writes;
       if (failure !== undefined) throw failure;
       await file.end();
     },
     discard: async () => {
-      compressor.destroy();
+      transform.destroy();
       await writes;
       await file.discard();
     },

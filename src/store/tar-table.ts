@@ -1,16 +1,14 @@
 import type { FileHandle } from "node:fs/promises";
 import type { Io } from "../core/content.ts";
 import type { LibraryError } from "../core/error.ts";
+import { blockBytes, padding, type Refuse, utf8 } from "../tar/fields.ts";
 import { readRange } from "./file-content.ts";
 import {
-  blockBytes,
   malformedArchive,
   maxNameBytes,
   maxOctalSize,
-  padding,
   parsePaxRecords,
   parseTarHeader,
-  type Refuse,
   type TarHeader,
 } from "./tar-header.ts";
 
@@ -127,7 +125,7 @@ class TableReader {
       const nul = bytes.indexOf(0);
       const end = nul < 0 ? bytes.byteLength : nul;
       if (bytes.subarray(end).some((byte) => byte !== 0)) refuse("a name with a NUL in it");
-      return { ...before, path: decodeName(bytes.subarray(0, end), refuse) };
+      return { ...before, path: utf8(bytes.subarray(0, end), refuse) };
     }
     const records = parsePaxRecords(bytes, refuse);
     for (const key of records.keys()) {
@@ -214,14 +212,6 @@ function safePath(raw: string, refuse: Refuse): string {
   if (/[\u0000-\u001f\u007f\\]/.test(path) || /^[A-Za-z]:/.test(path)) refuse(`the path ${quoted(raw)}`);
   if (path.split("/").some((part) => part === "" || part === "." || part === "..")) refuse(`the path ${quoted(raw)}`);
   return path;
-}
-
-function decodeName(bytes: Uint8Array, refuse: Refuse): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return refuse("a name that is not UTF-8");
-  }
 }
 
 function isAscii(text: string): boolean {

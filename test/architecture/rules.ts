@@ -16,15 +16,16 @@ const lineLimit = 350;
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   core: [],
   oci: ["core"],
-  store: ["oci", "core"],
+  store: ["tar", "oci", "core"],
   registry: ["store", "oci", "core"],
-  image: ["store", "oci", "core"],
+  tar: ["core"],
+  image: ["tar", "store", "oci", "core"],
   manifest: ["oci", "core"],
   git: ["core"],
   build: ["manifest", "oci", "core"],
   server: ["store", "oci", "core"],
   runtime: ["core"],
-  operations: ["server", "build", "git", "manifest", "image", "registry", "store", "oci", "core"],
+  operations: ["server", "tar", "build", "git", "manifest", "image", "registry", "store", "oci", "core"],
   cli: ["operations", "runtime", "core"],
   main: ["cli", "core"],
 };
@@ -35,7 +36,6 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   yaml: ["manifest"],
   "spdx-license-ids": ["manifest"],
   "@valibot/to-json-schema": ["manifest"],
-  "tar-stream": ["store", "image"],
   "isomorphic-git": ["git"],
   bcryptjs: ["server"],
 };

@@ -4,18 +4,18 @@ import { chmod, link, mkdir, readFile, symlink, utimes, writeFile } from "node:f
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { decompress } from "../../src/image/codec.ts";
 import { normalMode } from "../../src/image/folder-members.ts";
 import { type Layer, type LayerOptions, makeLayer } from "../../src/image/layer.ts";
 import { parseLayerSpec } from "../../src/image/layer-spec.ts";
-import { tarParts } from "../../src/image/tar-parts.ts";
 import { digestOf } from "../../src/oci/make.ts";
 import { collect } from "../../src/store/store.ts";
+import { decompress } from "../../src/tar/codec.ts";
+import { tarParts } from "../../src/tar/parts.ts";
+import { chunks, collected } from "../support/bytes.ts";
 import { withFiles } from "../support/files.ts";
 import { seededBytes } from "../support/graph.ts";
 import { testIo } from "../support/io.ts";
 import { thrownBy } from "../support/thrown.ts";
-import { chunks, collected } from "./bytes.ts";
 
 let count = 0;
 

@@ -1,40 +1,32 @@
+import type { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createGunzip, createGzip, createZstdCompress, createZstdDecompress } from "node:zlib";
 import { LibraryError } from "../core/error.ts";
-import { mediaTypes } from "../oci/media-type.ts";
 import { zstdFrames } from "./zstd-frames.ts";
 
-/** How a layer's tar is compressed when this program does it. */
+/** The compressions that are read and written. */
 export type Compression = "gzip" | "zstd";
 
-/** The media type of a layer in each compression: image-spec v1.1.1, "Image Layer Filesystem Changeset". */
-export const layerMediaTypes: Readonly<Record<Compression, string>> = {
-  gzip: mediaTypes.ociLayerGzip,
-  zstd: mediaTypes.ociLayerZstd,
-};
-
-/** The most that the content of one layer may unpack to, in bytes: 256 GiB. */
-export const maxUnpackedBytes = 256 * 1024 ** 3;
-
-const chunkBytes = 64 * 1024;
+/** What a compressor is fed with, in bytes: what it gives depends on it. */
+export const compressorBytes = 64 * 1024;
+const decompressorBytes = 256 * 1024;
 
 type Bytes = AsyncIterable<Uint8Array>;
-/** What `createGzip` and its kin give: a node stream with bytes on both sides. */
-type Transform = NodeJS.ReadWriteStream & AsyncIterable<Uint8Array> & { destroy(): unknown };
-
 /**
  * The compressed bytes. The bytes of gzip depend on the sizes of the writes and of the buffers, so both are fixed here:
  * equal input gives equal output in equal builds of the runtime, however the input is cut.
  */
 export function compress(source: Bytes, compression: Compression): Bytes {
-  const transform =
-    compression === "gzip"
-      ? createGzip({ level: 6, chunkSize: chunkBytes })
-      : createZstdCompress({
-          chunkSize: chunkBytes,
-          params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_checksumFlag]: 1 },
-        });
-  return through(rechunk(source), transform);
+  return through(rechunk(source), compressor(compression));
+}
+
+/** A stream that compresses; fed pieces of exactly `compressorBytes`, the last one shorter, it gives what `compress` gives. */
+export function compressor(compression: Compression): Transform {
+  if (compression === "gzip") return createGzip({ level: 6, chunkSize: compressorBytes });
+  return createZstdCompress({
+    chunkSize: compressorBytes,
+    params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_checksumFlag]: 1 },
+  });
 }
 
 /** What the first bytes of a file say of its compression; `none` where they are no known magic number. */
@@ -57,7 +49,9 @@ export async function* decompress(
 ): AsyncGenerator<Uint8Array> {
   let size = 0;
   const unpacked =
-    compression === "gzip" ? through(source, createGunzip({ chunkSize: chunkBytes })) : unzstd(source, options.name);
+    compression === "gzip"
+      ? through(source, createGunzip({ chunkSize: decompressorBytes }))
+      : unzstd(source, options.name);
   try {
     for await (const chunk of unpacked) {
       size += chunk.byteLength;
@@ -80,17 +74,17 @@ export async function* decompress(
 
 /** The same bytes in chunks of exactly 64 KiB, the last one shorter; each chunk is a buffer of its own. */
 export async function* rechunk(source: Bytes): AsyncGenerator<Uint8Array> {
-  let held = new Uint8Array(chunkBytes);
+  let held = new Uint8Array(compressorBytes);
   let filled = 0;
   for await (const chunk of source) {
     for (let at = 0; at < chunk.byteLength; ) {
-      const part = chunk.subarray(at, at + chunkBytes - filled);
+      const part = chunk.subarray(at, at + compressorBytes - filled);
       held.set(part, filled);
       filled += part.byteLength;
       at += part.byteLength;
-      if (filled === chunkBytes) {
+      if (filled === compressorBytes) {
         yield held;
-        held = new Uint8Array(chunkBytes);
+        held = new Uint8Array(compressorBytes);
         filled = 0;
       }
     }
@@ -109,7 +103,7 @@ async function* unzstd(source: Bytes, name: string): AsyncGenerator<Uint8Array> 
       }
       done = true;
     }
-    yield* through(one(), createZstdDecompress({ chunkSize: chunkBytes }));
+    yield* through(one(), createZstdDecompress({ chunkSize: decompressorBytes }));
     if (!done) throw new LibraryError("malformed-archive", `Cannot read ${name}: a zstd frame ends early`);
     next = await frames.next();
   }

@@ -1,5 +1,6 @@
 import { LibraryError } from "../core/error.ts";
-import { paddedSize, type TarEntry, tarEnd, tarHeader } from "./tar-header.ts";
+import { padding } from "./fields.ts";
+import { type TarEntry, tarEnd, tarHeader } from "./header.ts";
 
 /** An entry with the way to its content; the content is asked for once, when its turn comes. */
 export interface TarMember {
@@ -24,19 +25,7 @@ export async function* tarBytes(members: AsyncIterable<TarMember>): AsyncGenerat
         hint: "Run the command again when nothing writes to the folder",
       });
     }
-    yield new Uint8Array(paddedSize(size) - size);
+    yield new Uint8Array(padding(size));
   }
   yield tarEnd;
-}
-
-/** An entry for each folder of a prefix (`opt/`, then `opt/app/`): root's, mode 0755. */
-export async function* prefixFolders(prefix: string, mtime: number): AsyncGenerator<TarMember> {
-  const parts = prefix.split("/").filter((part) => part !== "");
-  for (let count = 1; count <= parts.length; count++) {
-    yield { entry: folder(`${parts.slice(0, count).join("/")}/`, mtime) };
-  }
-}
-
-function folder(path: string, mtime: number): TarEntry {
-  return { path, type: "directory", mode: 0o755, uid: 0, gid: 0, size: 0, mtime };
 }

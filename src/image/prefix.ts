@@ -1,7 +1,7 @@
 import { LibraryError } from "../core/error.ts";
-import type { TarEntry } from "./tar-header.ts";
-import { type TarHead, tarParts } from "./tar-parts.ts";
-import type { TarMember } from "./tar-write.ts";
+import type { TarEntry } from "../tar/header.ts";
+import type { TarMember } from "../tar/members.ts";
+import { type TarHead, tarParts } from "../tar/parts.ts";
 
 type Bytes = AsyncIterable<Uint8Array>;
 
@@ -11,19 +11,6 @@ export interface PrefixOptions {
   readonly prefix: string;
   /** What messages call the tar. */
   readonly name: string;
-}
-
-/** Passes the bytes of a tar on, and throws `malformed-archive` at their end or before where they are no whole tar. */
-export async function* checkedTar(source: Bytes, name: string): AsyncGenerator<Uint8Array> {
-  const seen: Uint8Array[] = [];
-  const tapped = async function* (): AsyncGenerator<Uint8Array> {
-    for await (const chunk of source) {
-      seen.push(chunk);
-      yield chunk;
-    }
-  };
-  for await (const _ of tarParts(tapped(), name)) yield* seen.splice(0);
-  yield* seen;
 }
 
 /**
@@ -73,4 +60,16 @@ function inside(path: string, entry: TarHead, name: string): string {
 function refused(name: string, entry: TarHead, problem: string): LibraryError {
   const path = JSON.stringify(entry.path.slice(0, 200));
   return new LibraryError("malformed-archive", `Cannot read ${name}: it holds ${path}, an entry ${problem}`);
+}
+
+/** An entry for each folder of a prefix (`opt/`, then `opt/app/`): root's, mode 0755. */
+export async function* prefixFolders(prefix: string, mtime: number): AsyncGenerator<TarMember> {
+  const parts = prefix.split("/").filter((part) => part !== "");
+  for (let count = 1; count <= parts.length; count++) {
+    yield { entry: folder(`${parts.slice(0, count).join("/")}/`, mtime) };
+  }
+}
+
+function folder(path: string, mtime: number): TarEntry {
+  return { path, type: "directory", mode: 0o755, uid: 0, gid: 0, size: 0, mtime };
 }

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import fc from "fast-check";
-import { type TarEntry, tarHeader } from "../../src/image/tar-header.ts";
-import { type TarHead, tarParts } from "../../src/image/tar-parts.ts";
-import { checkedTar, prefixedMembers } from "../../src/image/tar-read.ts";
-import { prefixFolders, type TarMember, tarBytes } from "../../src/image/tar-write.ts";
-import { chunks, collected } from "./bytes.ts";
+import { prefixedMembers, prefixFolders } from "../../src/image/prefix.ts";
+import { type TarEntry, tarHeader } from "../../src/tar/header.ts";
+import { type TarMember, tarBytes } from "../../src/tar/members.ts";
+import { checkedTar, type TarHead, tarParts } from "../../src/tar/parts.ts";
+import { chunks, collected } from "../support/bytes.ts";
 
 const plain: TarEntry = { path: "a", type: "file", mode: 0o644, uid: 0, gid: 0, size: 0, mtime: 0 };
 

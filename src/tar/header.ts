@@ -1,4 +1,5 @@
 import { LibraryError } from "../core/error.ts";
+import { blockBytes, padding } from "./fields.ts";
 
 /** An entry of a layer, as it is written. */
 export interface TarEntry {
@@ -22,7 +23,6 @@ export interface TarEntry {
   readonly records?: Readonly<Record<string, Uint8Array>> | undefined;
 }
 
-const blockBytes = 512;
 const encoder = new TextEncoder();
 const typeFlags: Readonly<Record<TarEntry["type"], string>> = {
   file: "0",
@@ -76,12 +76,7 @@ export function tarHeader(entry: TarEntry): Uint8Array {
     },
     "x",
   );
-  return joined([pax, body, new Uint8Array(paddedSize(body.byteLength) - body.byteLength), header]);
-}
-
-/** `size` rounded up to whole blocks. */
-export function paddedSize(size: number): number {
-  return Math.ceil(size / blockBytes) * blockBytes;
+  return joined([pax, body, new Uint8Array(padding(body.byteLength)), header]);
 }
 
 /** The end of every tar: two empty blocks. */

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { type Compression, compress, decompress, detectCompression, rechunk } from "../../src/image/codec.ts";
+import { type Compression, compress, decompress, detectCompression, rechunk } from "../../src/tar/codec.ts";
+import { chunks, collected } from "../support/bytes.ts";
 import { seededBytes } from "../support/graph.ts";
-import { chunks, collected } from "./bytes.ts";
 
 const options = { name: "layer", maxBytes: 10_000_000 };
 const content = seededBytes(300_000, 1);
