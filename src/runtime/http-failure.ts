@@ -16,10 +16,10 @@ export function httpFailure(cause: unknown, url: URL): LibraryError {
     });
   }
   const plain = plainAnswers.has(code);
-  return new LibraryError("network-error", `Cannot reach ${host}: ${plain ? "no TLS there" : stateOf(code)}`, {
-    cause,
-    ...(plain ? { hint: `Pass --plain-http if ${url.host} speaks plain http` } : {}),
-  });
+  const [state, hint] = plain
+    ? ["no TLS there", `Pass --plain-http if ${url.host} speaks plain http`]
+    : (states.get(code) ?? [`the exchange failed (${code})`]);
+  return new LibraryError("network-error", `Cannot reach ${host}: ${state}`, { cause, hint });
 }
 
 /** The exchange made no progress for `milliseconds`: `network-error`. */
@@ -53,25 +53,29 @@ function codeOf(error: unknown): string {
   return error instanceof Error ? error.name : "unknown";
 }
 
-function stateOf(code: string): string {
-  return states.get(code) ?? `the exchange failed (${code})`;
-}
+const checkAddress = "Check host and port of the reference, and that the registry runs";
+const checkName = "Check the host name in the reference";
+const goOn = "Run the same command again";
 
-const states: ReadonlyMap<string, string> = new Map([
-  ["ECONNREFUSED", "connection refused"],
-  ["ConnectionRefused", "connection refused"],
-  ["FailedToOpenSocket", "connection failed"],
-  ["ECONNRESET", "the connection was cut"],
-  ["ConnectionClosed", "the connection was cut"],
-  ["EPIPE", "the connection was cut"],
-  ["ECONNABORTED", "the connection was cut"],
-  ["ENOTFOUND", "no such host"],
-  ["EAI_AGAIN", "the name server does not answer"],
-  ["ETIMEDOUT", "no answer"],
-  ["TimeoutError", "no answer"],
-  ["EHOSTUNREACH", "no route to the host"],
-  ["ENETUNREACH", "no route to the network"],
-  ["ERR_PROXY_TUNNEL", "the proxy refuses the connection"],
+/** What the codes of both clients say, and what to do about it. */
+const states: ReadonlyMap<string, readonly [state: string, hint: string]> = new Map([
+  ["ECONNREFUSED", ["connection refused", checkAddress]],
+  ["ConnectionRefused", ["connection refused", checkAddress]],
+  ["FailedToOpenSocket", ["connection failed", checkAddress]],
+  ["ECONNRESET", ["the connection was cut", goOn]],
+  ["ConnectionClosed", ["the connection was cut", goOn]],
+  ["EPIPE", ["the connection was cut", goOn]],
+  ["ECONNABORTED", ["the connection was cut", goOn]],
+  ["ENOTFOUND", ["no such host", checkName]],
+  [
+    "EAI_AGAIN",
+    ["the name server does not answer", "Check the name server of this machine, and run the same command again"],
+  ],
+  ["ETIMEDOUT", ["no answer", checkAddress]],
+  ["TimeoutError", ["no answer", checkAddress]],
+  ["EHOSTUNREACH", ["no route to the host", checkAddress]],
+  ["ENETUNREACH", ["no route to the network", "Check the network of this machine, and run the same command again"]],
+  ["ERR_PROXY_TUNNEL", ["the proxy refuses the connection", "Check HTTPS_PROXY, or name the host in NO_PROXY"]],
 ]);
 
 const certificateProblems: ReadonlyMap<string, string> = new Map([

@@ -13,12 +13,15 @@ export const failureCases: HttpCases = {
     await gone.stop();
     const error = await rejectsWith(send(client(), gone.url), "network-error");
     assert.ok(error.message.includes(new URL(gone.url).host), error.message);
+    assert.match(error.hint ?? "", /^Check host and port/);
   },
   "send() fails with network-error where the name is unknown, and tells nothing of path and query": async ({
     client,
   }) => {
     const error = await rejectsWith(send(client(), "http://registry.invalid/v2/?secret=1"), "network-error");
     assert.ok(error.message.includes("registry.invalid:80"), error.message);
+    // Where there is no name server, that is what is told
+    assert.match(error.hint ?? "", /^Check the (?:host name|name server)|^Check host and port/);
     assert.ok(!error.message.includes("secret"), error.message);
   },
   "send() fails with network-error where the connection ends without an answer": async ({ client, server }) => {
