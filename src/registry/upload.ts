@@ -2,7 +2,7 @@ import type { Content, Io } from "../core/content.ts";
 import { IntegrityError, RegistryError, UnsupportedError } from "../core/error.ts";
 import { startHash } from "../core/hashing.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
-import { type Digest, hashAlgorithm, splitDigest } from "../oci/digest.ts";
+import { hashAlgorithm, splitDigest } from "../oci/digest.ts";
 import type { RegistryClient } from "./client.ts";
 import { discardHead } from "./discard.ts";
 import { type Attempt, againAfter, isTransientError, withRetries } from "./retry.ts";
@@ -115,12 +115,8 @@ class Upload {
 
   async #content(): Promise<Content> {
     const content = await this.#open();
-    const { size, digest } = this.#blob;
-    if (content.size < 0 || content.size === size) return content;
-    throw new IntegrityError(
-      "size-mismatch",
-      `Cannot ${this.#purpose}: ${content.size} bytes, expected ${size} of ${digest}`,
-    );
+    if (content.size < 0 || content.size === this.#blob.size) return content;
+    throw this.#wrongSize(`${content.size}`);
   }
 
   async #send(progress: Progress, content: Content): Promise<void> {
@@ -204,7 +200,9 @@ class Upload {
    */
   async #explain(codes: readonly string[], cause: unknown): Promise<unknown> {
     const { digest } = this.#blob;
-    if (!(await this.#isOurs(digest))) {
+    const sent = await this.#sent();
+    if (sent.size !== this.#blob.size) return this.#wrongSize(`${sent.size}`, cause);
+    if (sent.hex !== splitDigest(digest).encoded) {
       return new IntegrityError("digest-mismatch", `Cannot ${this.#purpose}: the content has another digest`, {
         cause,
       });
@@ -219,11 +217,22 @@ class Upload {
     });
   }
 
-  async #isOurs(digest: Digest): Promise<boolean> {
-    const hash = startHash(hashAlgorithm(digest));
+  /** What `open` gives. */
+  async #sent(): Promise<{ readonly size: number; readonly hex: string }> {
+    const hash = startHash(hashAlgorithm(this.#blob.digest));
+    let size = 0;
     const content = await this.#open();
-    for await (const chunk of await content.stream()) hash.update(chunk);
-    return hash.hex() === splitDigest(digest).encoded;
+    for await (const chunk of await content.stream()) {
+      size += chunk.byteLength;
+      hash.update(chunk);
+    }
+    return { size, hex: hash.hex() };
+  }
+
+  #wrongSize(found: string, cause?: unknown): IntegrityError {
+    const { size, digest } = this.#blob;
+    const message = `Cannot ${this.#purpose}: ${found} bytes, expected ${size} of ${digest}`;
+    return new IntegrityError("size-mismatch", message, { cause });
   }
 }
 

@@ -2,7 +2,7 @@ import type { Content, Io } from "../core/content.ts";
 import { LibraryError } from "../core/error.ts";
 import { maxDocumentBytes } from "../core/json.ts";
 import type { Descriptor, Node } from "../oci/descriptor.ts";
-import { type Digest, splitDigest } from "../oci/digest.ts";
+import { type Digest, hashAlgorithm, splitDigest } from "../oci/digest.ts";
 import { effectiveArtifactType } from "../oci/edges.ts";
 import { type Manifest, parseManifest } from "../oci/manifest.ts";
 import type { Location } from "../oci/reference.ts";
@@ -49,6 +49,7 @@ export class RegistryWriting implements Writing {
     open: () => Promise<Content>,
     hints: { readonly mountFrom?: Location | undefined } = {},
   ): Promise<Outcome> {
+    hashAlgorithm(node.descriptor.digest);
     if (!this.#absent.has(node.descriptor.digest) && (await this.#isThere(node))) return "present";
     this.#absent.delete(node.descriptor.digest);
     if (node.kind === "manifest") return this.#writeManifest(node.descriptor, open);

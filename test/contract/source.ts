@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { Manifest } from "../../src/oci/manifest.ts";
+import { isReferrersTag } from "../../src/oci/referrers-tag.ts";
 import type { Source } from "../../src/store/backend.ts";
 import type { MemoryBackend } from "../../src/store/memory.ts";
 import { collect, Store } from "../../src/store/store.ts";
@@ -37,6 +38,9 @@ export function describeSource(name: string, open: OpenSource, options: SourceOp
       await place.close();
     }
   };
+
+  // Of a place that is never asked so there is nothing to hold
+  const testWithoutReference: typeof test | (() => void) = options.needsReference ? () => {} : test;
 
   describe(`${name} as a source`, () => {
     test("resolve() gives the exact bytes of a tag", () =>
@@ -119,7 +123,8 @@ export function describeSource(name: string, open: OpenSource, options: SourceOp
 
     test("list() names every tag once", () =>
       withSample(async (source, { index, image }) => {
-        const entries = (await Array.fromAsync(source.list(io))).filter(({ tag }) => tag !== undefined);
+        const listed = await Array.fromAsync(source.list(io));
+        const entries = listed.filter(({ tag }) => tag !== undefined && !isReferrersTag(tag));
         expect(entries.map(({ tag }) => tag).sort()).toEqual(["multi", "single"]);
         const wanted = { multi: index.descriptor.digest, single: image.descriptor.digest };
         for (const { tag, descriptor } of entries) {
@@ -151,7 +156,7 @@ export function describeSource(name: string, open: OpenSource, options: SourceOp
         expect(await listReferrers(source, index, sbomType)).toEqual([]);
       }));
 
-    test.skipIf(options.needsReference === true)("resolve() without a reference takes the only root", async () => {
+    testWithoutReference("resolve() without a reference takes the only root", async () => {
       const { backend, index } = makeSample();
       for (const root of [{ manifest: index, tag: "multi" }, { manifest: index }]) {
         const place = await open(backend, [root]);
@@ -163,7 +168,7 @@ export function describeSource(name: string, open: OpenSource, options: SourceOp
       }
     });
 
-    test.skipIf(options.needsReference === true)("resolve() without a reference refuses to choose", () =>
+    testWithoutReference("resolve() without a reference refuses to choose", () =>
       withSample(async (source) => {
         await expect(source.resolve(undefined, io)).rejects.toMatchObject({ code: "ambiguous-reference" });
       }),

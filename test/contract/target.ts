@@ -7,7 +7,15 @@ import { hexOf } from "../../src/core/hashing.ts";
 import type { Descriptor, Node } from "../../src/oci/descriptor.ts";
 import { describe as describeBytes, makeManifest } from "../../src/oci/make.ts";
 import { mediaTypes } from "../../src/oci/media-type.ts";
-import type { Source, Step, Target, Writing } from "../../src/store/backend.ts";
+import { isReferrersTag } from "../../src/oci/referrers-tag.ts";
+import {
+  compareNodes,
+  type Entry,
+  type Source,
+  type Step,
+  type Target,
+  type Writing,
+} from "../../src/store/backend.ts";
 import { MemoryBackend } from "../../src/store/memory.ts";
 import { bytesContent, collect, Store } from "../../src/store/store.ts";
 import { walk } from "../../src/store/walk.ts";
@@ -150,7 +158,7 @@ export function describeTarget(name: string, open: () => Promise<TargetPlace>, o
       withPlace(async (place) => {
         const { backend, image } = makeSample();
         const steps = await Array.fromAsync(walk(new Store(backend), [image], { referrers: "none" }, io));
-        steps.sort((a, b) => (a.descriptor.digest < b.descriptor.digest ? -1 : 1));
+        if (place.target.order === "sorted") steps.sort(compareNodes);
         const writing = await place.target.begin(io, steps);
         for (const step of steps) await writing.write(step, () => step.source.open(step, io));
         expect(await (await place.read())?.resolve("single", io)).toBeUndefined();
@@ -217,7 +225,7 @@ export function describeRewriting(name: string, open: () => Promise<TargetPlace>
         const nodes = Object.values(first.outcomes).reduce((sum, count) => sum + count, 0);
         expect(second.outcomes).toEqual({ present: nodes, mounted: 0, linked: 0, sent: 0 });
         const entries = await Array.fromAsync((await opened(place)).list(io));
-        expect(entries.filter(({ tag }) => tag !== undefined)).toHaveLength(2);
+        expect(tagsOf(entries)).toEqual(["multi", "single"]);
       }));
 
     test("has() is true for what was written, and write() says present", () =>
@@ -303,8 +311,7 @@ export function describeRewriting(name: string, open: () => Promise<TargetPlace>
           ]),
         );
         const entries = await Array.fromAsync((await opened(place)).list(io));
-        const tags = entries.flatMap(({ tag }) => tag ?? []);
-        expect(tags.sort()).toEqual(["multi", "multi-2", "single", "single-2"]);
+        expect(tagsOf(entries)).toEqual(["multi", "multi-2", "single", "single-2"]);
       }));
   });
 }
@@ -375,4 +382,9 @@ function inChunks(bytes: Uint8Array, size: number): Content {
       });
     },
   };
+}
+
+/** The tags, without those that carry lists of referrers. */
+function tagsOf(entries: readonly Entry[]): readonly string[] {
+  return entries.flatMap(({ tag }) => (tag === undefined || isReferrersTag(tag) ? [] : [tag])).sort();
 }
