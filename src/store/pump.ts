@@ -33,6 +33,40 @@ export async function pump(
   progress: Progress = { offset: 0, hash: startHash(hashAlgorithm(descriptor.digest)) },
 ): Promise<void> {
   const batch = new Batch(sink, progress.hash, Math.min(batchBytes, descriptor.size - progress.offset));
+  await transfer(open, descriptor, batch, io, progress);
+}
+
+/** All bytes of a small descriptor, with the promise of `pump`, kept as they come instead of gathered first. */
+export async function pumpWhole(open: () => Promise<Content>, descriptor: Descriptor, io: Io): Promise<Uint8Array> {
+  const hash = startHash(hashAlgorithm(descriptor.digest));
+  const bytes = new Uint8Array(descriptor.size);
+  let at = 0;
+  const whole: Receiver = {
+    async add(chunk) {
+      hash.update(chunk);
+      bytes.set(chunk, at);
+      at += chunk.byteLength;
+    },
+    async flush() {},
+  };
+  await transfer(open, descriptor, whole, io, { offset: 0, hash });
+  return bytes;
+}
+
+/** Takes what comes, in order, and hashes it. */
+interface Receiver {
+  add(chunk: Uint8Array): Promise<void>;
+  /** Everything added has been taken after. */
+  flush(): Promise<void>;
+}
+
+async function transfer(
+  open: () => Promise<Content>,
+  descriptor: Descriptor,
+  receiver: Receiver,
+  io: Io,
+  progress: Progress,
+): Promise<void> {
   let received = progress.offset;
   let idle = 0;
   for (let attempt = 0; received < descriptor.size || attempt === 0; attempt++) {
@@ -43,19 +77,19 @@ export async function pump(
         io.signal.throwIfAborted();
         received += chunk.byteLength;
         if (received > descriptor.size) throw sizeMismatch(descriptor, `more than ${descriptor.size}`);
-        await batch.add(chunk);
+        await receiver.add(chunk);
       }
       break;
     } catch (error) {
       idle = received > before ? 0 : idle + 1;
       if (!isLibraryError(error, "network-error") || idle > retries.withoutProgress || attempt >= retries.total) {
-        await batch.flush();
+        await receiver.flush();
         throw error;
       }
       io.emit({ kind: "debug", message: `${descriptor.digest}: going on from byte ${received} (${error.message})` });
     }
   }
-  await batch.flush();
+  await receiver.flush();
   if (received !== descriptor.size) throw sizeMismatch(descriptor, String(received));
   checkHex(descriptor, progress.hash.hex());
 }
@@ -81,7 +115,7 @@ export function sizeMismatch(descriptor: Descriptor, found: string): IntegrityEr
 }
 
 /** Gathers small chunks; one write is under way while the bytes of it are hashed and the next ones come in. */
-class Batch {
+class Batch implements Receiver {
   readonly #sink: Sink;
   readonly #hash: RunningHash;
   readonly #size: number;

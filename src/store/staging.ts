@@ -10,7 +10,7 @@ import { type Digest, hashAlgorithm, splitDigest } from "../oci/digest.ts";
 import { syncPath } from "./durable.ts";
 import { fileContent } from "./file-content.ts";
 import { errorCode, fileError, namingFile } from "./file-error.ts";
-import { checkHex, opened, type Progress, pump, sizeMismatch } from "./pump.ts";
+import { checkHex, opened, type Progress, pump, pumpWhole, sizeMismatch } from "./pump.ts";
 
 /** Blobs below this are gathered in memory and written in one piece. */
 const smallBytes = 1024 * 1024;
@@ -105,13 +105,7 @@ export class Staging {
   }
 
   async #stageSmall(descriptor: Descriptor, open: () => Promise<Content>, io: Io): Promise<Staged> {
-    const bytes = new Uint8Array(descriptor.size);
-    let at = 0;
-    const sink = async (chunk: Uint8Array): Promise<void> => {
-      bytes.set(chunk, at);
-      at += chunk.byteLength;
-    };
-    await pump(open, descriptor, sink, io);
+    const bytes = await pumpWhole(open, descriptor, io);
     return { path: await this.stageBytes(bytes, blobName(descriptor.digest)), linked: false };
   }
 
