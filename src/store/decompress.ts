@@ -13,11 +13,11 @@ import { writeAll } from "./staging.ts";
 export interface DecompressionLimits {
   /** Bytes; default 64 GiB. */
   readonly maxBytes?: number;
-  /** Bytes out for one byte in, beyond the first GiB; default 1000. */
+  /** Bytes out for one byte in, beyond `freeBytes`; default 1000. */
   readonly maxRatio?: number;
+  /** Bytes out of which no ratio is asked; default 1 GiB. */
+  readonly freeBytes?: number;
 }
-
-const freeBytes = 1024 ** 3;
 
 /** A temporary file that goes away with `close`. */
 export interface TemporaryFile {
@@ -69,7 +69,7 @@ async function pour(
   options: DecompressionLimits & { readonly name: string },
   io: Io,
 ): Promise<number> {
-  const { name, maxBytes = 64 * 1024 ** 3, maxRatio = 1000 } = options;
+  const { name, maxBytes = 64 * 1024 ** 3, maxRatio = 1000, freeBytes = 1024 ** 3 } = options;
   let taken = 0;
   let size = 0;
   const source = async function* (): AsyncGenerator<Uint8Array> {
