@@ -61,7 +61,7 @@ describeWithPeers(programs, "what the executable wrote", (peers) => {
     await distribution?.stop();
     await ours?.stop();
     await rm(folder, { recursive: true, force: true });
-  });
+  }, timeoutMs);
 
   function place(name: PlaceName, sample: SampleName): Place {
     if (name === "layout") return { kind: "layout", path: join(folder, "layouts", sample), tag: sample };

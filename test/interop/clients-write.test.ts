@@ -60,7 +60,7 @@ describeWithPeers(programs, "what other clients wrote", (peers) => {
     await distribution?.stop();
     await ours?.stop();
     await rm(folder, { recursive: true, force: true });
-  });
+  }, timeoutMs);
 
   /** Where the clients take a sample from. */
   function origin(sample: SampleName) {

@@ -56,7 +56,7 @@ describeWithPeers(programs, "verbs at registries", () => {
   }, timeoutMs);
   afterAll(async () => {
     await rm(folder, { recursive: true, force: true });
-  });
+  }, timeoutMs);
 
   for (const kind of kinds) {
     let registry: VerbRegistry | undefined;

@@ -51,7 +51,7 @@ for (const kind of registryKinds) {
     afterAll(async () => {
       await registry?.stop();
       await rm(dir, { recursive: true, force: true });
-    });
+    }, 60_000);
 
     test("copy() pushes an index of images of several layers, and pulls back the same bytes", async () => {
       const memory = new MemoryBackend();
@@ -358,7 +358,7 @@ describeWithPeers([registryPrograms.distribution3], "RegistryBackend with distri
   afterAll(async () => {
     await registry?.stop();
     await rm(dir, { recursive: true, force: true });
-  });
+  }, 60_000);
 
   test("copy() pushes and pulls with credentials, and is refused as unauthorized without or with wrong ones", async () => {
     const location = { kind: "registry", registry: registry.host, repository: "a/b" } as const;
