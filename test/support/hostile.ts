@@ -86,17 +86,16 @@ export function archiveParts(files: Readonly<Record<string, Buffer | string>>): 
 
 export type HostileAnswer = (request: IncomingMessage, response: ServerResponse) => boolean;
 
-/** A registry on a free port of 127.0.0.1 that serves the graph under any name and tag, but for what `answer` takes over. */
+/**
+ * A registry on a free port of 127.0.0.1 that serves the graph in any repository under the tag `1`, but for what `answer` takes
+ * over.
+ */
 export async function hostileRegistry(graph: HostileGraph, answer: HostileAnswer = () => false) {
   const server = createServer((request, response) => {
     if (answer(request, response)) return;
     const [, kind, reference = ""] = /\/(manifests|blobs)\/([^?]+)/.exec(request.url ?? "") ?? [];
     if (request.url === "/v2/") return void response.end("{}");
-    const bytes = reference.includes(":")
-      ? graph.blobs[reference]
-      : kind === "manifests"
-        ? graph.root.bytes
-        : undefined;
+    const bytes = kind === "manifests" && reference === "1" ? graph.root.bytes : graph.blobs[reference];
     if (bytes === undefined) return void response.writeHead(404).end('{"errors":[{"code":"NOT_FOUND"}]}');
     const isRoot = bytes.equals(graph.root.bytes);
     const mediaType = kind === "blobs" ? "application/octet-stream" : isRoot ? graph.root.mediaType : types.manifest;
