@@ -40,6 +40,8 @@ const planned: readonly (Part | undefined)[] = [
   { name: "knip", kind: "check", argv: ["bun", "--bun", "node_modules/.bin/knip"] },
   { name: "build", kind: "check", argv: ["sh", "scripts/build.sh"] },
   tests("unit", unitFolders(), []),
+  // A share of them: all take minutes
+  { name: "mutants", kind: "check", argv: ["bun", "scripts/mutants.ts", "--share", "16"] },
   tests("interop", ["interop"], ["peers", "build"]),
   tests("e2e", ["e2e"], ["peers", "build"]),
   tests("runtime", ["runtime"], ["peers", "build"]),

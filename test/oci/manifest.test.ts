@@ -22,7 +22,12 @@ describe("parseManifest()", () => {
 
   test.each([
     ["both shapes", { ...image, manifests: [] }, undefined],
+    ["both shapes as an index", { ...index, config, layers: [] }, mediaTypes.ociIndex],
+    ["both shapes without a type, as a manifest", { schemaVersion: 2, config, layers: [], manifests: [] }, undefined],
+    ["both shapes without a type, as an index", { schemaVersion: 2, layers: [], manifests: [] }, mediaTypes.ociIndex],
+    ["Docker's schema 1 in an index", { ...index, fsLayers: [] }, mediaTypes.ociIndex],
     ["an index as a manifest", index, undefined],
+    ["an index without a type as a manifest", { schemaVersion: 2, manifests: [] }, undefined],
     ["a manifest as an index", image, mediaTypes.ociIndex],
     ["another mediaType inside", { ...image, mediaType: mediaTypes.dockerManifest }, undefined],
     ["schemaVersion 1", { ...image, schemaVersion: 1 }, undefined],
