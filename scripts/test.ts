@@ -73,7 +73,13 @@ async function main(names: readonly string[]): Promise<number> {
 function tests(name: string, folders: readonly string[], needs: readonly string[]): Part | undefined {
   const existing = folders.map((folder) => `./test/${folder}/`).filter(hasTests);
   if (existing.length === 0) return undefined;
-  return { name, kind: "tests", argv: ["bun", "test", "--only-failures", ...existing], needs, env: withBinary };
+  return {
+    name,
+    kind: "tests",
+    argv: ["bun", "test", "--timeout=30000", "--only-failures", ...existing],
+    needs,
+    env: withBinary,
+  };
 }
 
 function unitFolders(): readonly string[] {

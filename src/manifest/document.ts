@@ -8,6 +8,7 @@ import {
   isPair,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
   type Node,
   Parser,
@@ -87,6 +88,7 @@ export function fail(file: string, found: readonly Problem[]): never {
 }
 
 function compose(text: string, lines: LineCounter, file: string): Document.Parsed {
+  refuseDeepBrackets(text, file);
   const tokens = [...new Parser(lines.addNewLine).parse(text)];
   const deep = tokens.map(deepOffset).find((offset) => offset !== undefined);
   // Checked before the composer, which recurses
@@ -119,6 +121,25 @@ function compose(text: string, lines: LineCounter, file: string): Document.Parse
   if (problems.length > 0) fail(file, problems);
   return document;
 }
+
+/** Before the parser, whose work grows with the square of the depth: a megabyte of brackets would take it seconds. */
+function refuseDeepBrackets(text: string, file: string): void {
+  let depth = 0;
+  let offset = 0;
+  for (const lexeme of new Lexer().lex(text)) {
+    if (lexeme === "[" || lexeme === "{") depth++;
+    else if (lexeme === "]" || lexeme === "}") depth--;
+    if (depth > maxDepth + 1) {
+      const before = text.slice(0, offset).split("\n");
+      const place = { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+      fail(file, [{ message: `nested deeper than ${maxDepth} levels`, ...place }]);
+    }
+    if (!controlLexemes.has(lexeme)) offset += lexeme.length;
+  }
+}
+
+/** What the lexer puts between the pieces of the text: BOM aside, they stand for no character of it. */
+const controlLexemes: ReadonlySet<string> = new Set(["\u0002", "\u0018", "\u001f"]);
 
 interface ValuePlace {
   readonly key: Place;

@@ -1,5 +1,6 @@
 import { makeLayer } from "../../src/image/layer.ts";
 import { testIo } from "../support/io.ts";
+import { peakMemory } from "../support/peak-memory.ts";
 
 // Makes one layer, of the folder and in the folder that the arguments name, in whatever runtime this runs, and prints
 // its digests and the process's peak memory.
@@ -7,4 +8,4 @@ import { testIo } from "../support/io.ts";
 const [path = "", temporary = ""] = process.argv.slice(2);
 const options = { compression: "gzip", mtime: 0, prefixFolders: false, temporary, fileName: "layer" } as const;
 const { diffId, descriptor } = await makeLayer({ path, prefix: "" }, options, testIo());
-console.log(JSON.stringify({ diffId, digest: descriptor.digest, peakBytes: process.resourceUsage().maxRSS * 1024 }));
+console.log(JSON.stringify({ diffId, digest: descriptor.digest, peakBytes: peakMemory() }));

@@ -1,8 +1,9 @@
-import { closeSync, existsSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
+import { closeSync, openSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { makeHttp } from "../../src/runtime/http.ts";
 import { makeNodeHttp } from "../../src/runtime/http-node.ts";
 import { contentOf, send } from "../contract/http-bench.ts";
+import { peakMemory } from "../support/peak-memory.ts";
 
 // A process for the test of memory: `transfer-once.ts CLIENT WHAT URL FOLDER` moves 256 MiB in one way and prints the
 // bytes and its peak memory in MiB.
@@ -34,13 +35,5 @@ if (what === "save") {
   const answer = await (await send(http, url, { method: "PUT", body })).body.bytes(100);
   moved = Number(Buffer.from(answer).toString());
 }
-console.log(`${moved} ${Math.round(peakKibibytes() / 1024)}`);
+console.log(`${moved} ${Math.round(peakMemory() / 1024 ** 2)}`);
 process.exit(0);
-
-function peakKibibytes(): number {
-  // Linux counts the memory of the parent before exec into maxRSS
-  if (existsSync("/proc/self/status")) {
-    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1]);
-  }
-  return process.resourceUsage().maxRSS;
-}

@@ -12,6 +12,7 @@ import { MemoryBackend } from "../../src/store/memory.ts";
 import { Store } from "../../src/store/store.ts";
 import { seededBytes } from "./graph.ts";
 import { testIo } from "./io.ts";
+import { peakMemory } from "./peak-memory.ts";
 import { storePorts } from "./ports.ts";
 
 const [place, mebibytes] = process.argv.slice(2);
@@ -50,4 +51,4 @@ let read = 0;
 for await (const part of await new Store(source).stream(node, io)) read += part.byteLength;
 await source.close();
 if (read !== size) throw new Error(`${read} bytes were read`);
-process.stdout.write(String(process.resourceUsage().maxRSS / 1024));
+process.stdout.write(String(peakMemory() / 1024 ** 2));

@@ -1,4 +1,5 @@
 import type { RunSettings, World } from "../../src/cli/world.ts";
+import type { Context } from "../../src/core/context.ts";
 import { LibraryError } from "../../src/core/error.ts";
 import { fixedContext } from "./fixed-context.ts";
 
@@ -25,6 +26,8 @@ export function testWorld(
     readonly stderrIsTerminal?: boolean;
     /** Standard output fails with this system error. */
     readonly stdoutFails?: string;
+    /** What operations get instead of a fixed context; signal, events and network are the run's all the same. */
+    readonly context?: Context;
   } = {},
 ): TestWorld {
   const cwd = given.cwd ?? "/nowhere";
@@ -59,7 +62,8 @@ export function testWorld(
     async openContext(run) {
       settings.push(run);
       open++;
-      const context = { ...fixedContext({ cwd, signal: interruption.signal }), emit: run.emit, network: run.network };
+      const { signal } = interruption;
+      const context = { ...(given.context ?? fixedContext({ cwd })), signal, emit: run.emit, network: run.network };
       return {
         context,
         close: async () => {
