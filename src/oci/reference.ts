@@ -138,7 +138,9 @@ function parseRegistryReference(whole: string, text: string): Reference {
     );
   }
   if (!isRepository(name) || `${registry}/${name}`.length > maxNameLength) {
-    const lower = isRepository(name.toLowerCase()) ? `Write "${name.toLowerCase()}"` : undefined;
+    const lower = isRepository(name.toLowerCase())
+      ? `Write "${whole.replace(name, () => name.toLowerCase())}"`
+      : undefined;
     throw invalid(
       whole,
       `${JSON.stringify(name.slice(0, 160))} is not a repository${lower ? ": it has upper case" : ""}`,
