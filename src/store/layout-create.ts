@@ -1,8 +1,7 @@
-import { link, lstat, mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { link, lstat, mkdir, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { LibraryError } from "../core/error.ts";
 import { writeJson } from "../core/json.ts";
-import type { Random } from "../core/ports.ts";
 import { indexFile, layoutFile, layoutVersion } from "../oci/layout.ts";
 import { syncPath } from "./durable.ts";
 import { errorCode, fileError, namingFile } from "./file-error.ts";
@@ -13,40 +12,37 @@ import { type Staging, writeDurably } from "./staging.ts";
 export const layoutMarker = writeJson({ imageLayoutVersion: layoutVersion });
 
 /**
- * After it resolves, a layout is at `root`: the one that was there, or an empty one. A new folder appears with its files
- * in it or not at all; in a folder that is there, `oci-layout` comes last. Fails with `io-error`, or `invalid-input`
- * where something else is in the way.
+ * A folder is at `root` after. Resolves to the topmost folder that had to be made, undefined where all were there. Fails
+ * with `io-error`, or `invalid-input` where something else is in the way.
  */
-export async function createLayout(root: string, staging: Staging, random: Random): Promise<void> {
-  if (!(await isFolder(root))) await createFolder(resolve(root), random);
+export async function makeLayoutFolder(root: string): Promise<string | undefined> {
+  if (await isFolder(root)) return undefined;
+  return namingFile("write", root, () => mkdir(root, { recursive: true }));
+}
+
+/** Removes the folders that `makeLayoutFolder` made, as far as nothing is in them. */
+export async function removeLayoutFolder(root: string, topmost: string): Promise<void> {
+  for (let folder = resolve(root); folder.length >= topmost.length; folder = dirname(folder)) {
+    try {
+      await rmdir(folder);
+    } catch {
+      return; // Others' files are in it
+    }
+  }
+}
+
+/**
+ * A layout is in the folder at `root` after: the one that was there, or an empty one. `oci-layout` comes last, so that a
+ * folder is no layout before it is a whole one. Fails with `io-error`.
+ */
+export async function createLayout(root: string, staging: Staging): Promise<void> {
   // index.json of a layout that others are just making is left to them
   if ((await isThere(join(root, layoutFile))) && (await isThere(join(root, indexFile)))) return;
   await namingFile("write", root, () => mkdir(join(root, "blobs", "sha256"), { recursive: true }));
   await addFile(root, indexFile, serializeLayoutIndex(emptyLayoutIndex, indexFile), staging);
   await addFile(root, layoutFile, layoutMarker, staging);
   await syncPath(root);
-}
-
-/** Makes the layout beside its place and renames it there; another process may have been first. */
-async function createFolder(root: string, random: Random): Promise<void> {
-  const temporary = `${root}.${random.hex(8)}.tmp`;
-  try {
-    await mkdir(join(temporary, "blobs", "sha256"), { recursive: true });
-    for (const [name, bytes] of [
-      [layoutFile, layoutMarker],
-      [indexFile, serializeLayoutIndex(emptyLayoutIndex, indexFile)],
-    ] as const) {
-      await writeFile(join(temporary, name), bytes, { flag: "wx" });
-      await syncPath(join(temporary, name));
-    }
-    await syncPath(temporary);
-    await rename(temporary, root);
-    await syncPath(dirname(root));
-  } catch (cause) {
-    await rm(temporary, { recursive: true, force: true }).catch(() => {});
-    if (await isFolder(root)) return;
-    throw fileError("write", root, cause);
-  }
+  await syncPath(dirname(resolve(root)));
 }
 
 /** Adds a file that is not there, whole at once; one that another process adds meanwhile is left. */

@@ -13,6 +13,7 @@ import { moveDurably, syncPath } from "./durable.ts";
 import { fileContent } from "./file-content.ts";
 import { errorCode, fileError, namingFile } from "./file-error.ts";
 import type { FolderFiles } from "./folder-files.ts";
+import { createLayout, removeLayoutFolder } from "./layout-create.ts";
 import { checkExpectations, indexChanges } from "./layout-entries.ts";
 import { changeIndex, type LayoutIndex, serializeLayoutIndex } from "./layout-index.ts";
 import type { LayoutReader } from "./layout-reader.ts";
@@ -37,9 +38,13 @@ export class LayoutWriting implements Writing {
   readonly #manifests = new Map<Digest, Manifest>();
   readonly #running = new Map<Digest, Promise<Outcome>>();
 
-  constructor(place: LayoutPlace, staging: Staging, io: Io) {
+  readonly #made: string | undefined;
+
+  /** `made` is the topmost folder that was made for this writing, if any: an abort takes it back. */
+  constructor(place: LayoutPlace, staging: Staging, io: Io, made: string | undefined) {
     this.#place = place;
     this.#staging = staging;
+    this.#made = made;
     this.#io = { signal: AbortSignal.any([io.signal, this.#stop.signal]), emit: (event) => io.emit(event) };
   }
 
@@ -66,6 +71,7 @@ export class LayoutWriting implements Writing {
       const { descriptor, bytes } = manifest;
       await this.write({ kind: "manifest", descriptor }, async () => bytesContent(bytes));
     }
+    await createLayout(this.#place.root, this.#staging);
     // Before anything shows; asked again under the lock, where the answer counts
     checkExpectations(await this.#place.reader.index(this.#io), entries, this.#place.reader.name);
     await this.#showBlobs();
@@ -84,6 +90,7 @@ export class LayoutWriting implements Writing {
     await Promise.allSettled(this.#running.values());
     await this.#staging.discard(this.#staged, keepPartial);
     this.#staged.clear();
+    if (this.#made !== undefined) await removeLayoutFolder(this.#place.root, this.#made);
   }
 
   async #write(node: Node, open: () => Promise<Content>): Promise<Outcome> {

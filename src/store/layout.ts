@@ -3,10 +3,11 @@ import type { Content, Io } from "../core/content.ts";
 import type { Hash, Lock, Random } from "../core/ports.ts";
 import type { Descriptor, Kind } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
+import { layoutFile } from "../oci/layout.ts";
 import type { FileLocation } from "../oci/reference.ts";
 import type { Backend, Entry, RawManifest, Referrers, Removal, Writing } from "./backend.ts";
 import { FolderFiles } from "./folder-files.ts";
-import { createLayout } from "./layout-create.ts";
+import { makeLayoutFolder } from "./layout-create.ts";
 import { LayoutReader } from "./layout-reader.ts";
 import { removeFromLayout } from "./layout-removal.ts";
 import { type LayoutPlace, LayoutWriting } from "./layout-writing.ts";
@@ -33,6 +34,7 @@ export class LayoutBackend implements Backend {
   readonly order = "any";
   readonly #place: LayoutPlace;
   readonly #ports: LayoutPorts;
+  #begun = false;
 
   constructor(path: string, ports: LayoutPorts, options: LayoutOptions = {}) {
     const files = new FolderFiles(path, options.name);
@@ -52,7 +54,9 @@ export class LayoutBackend implements Backend {
     return this.#place.reader.resolve(reference, io);
   }
 
+  /** Nothing is there while a writing of this backend has not made a layout of its folder yet. */
   async stat(kind: Kind, digest: Digest, io: Io): Promise<Descriptor | undefined> {
+    if (this.#begun && (await this.#place.files.open(layoutFile)) === undefined) return undefined;
     return this.#place.reader.stat(kind, digest, io);
   }
 
@@ -68,12 +72,13 @@ export class LayoutBackend implements Backend {
     return this.#place.reader.referrers(subject, filter, io);
   }
 
-  /** Makes the layout where there is none yet. */
+  /** Makes the folder where there is none yet; the commit makes a layout of it. */
   async begin(io: Io): Promise<Writing> {
     const staging = this.#staging();
-    await createLayout(this.#place.root, staging, this.#ports.random);
+    const made = await makeLayoutFolder(this.#place.root);
+    this.#begun = true;
     await staging.removeStale();
-    return new LayoutWriting(this.#place, staging, io);
+    return new LayoutWriting(this.#place, staging, io, made);
   }
 
   async remove(removal: Removal, io: Io): Promise<void> {

@@ -20,7 +20,8 @@ const openLayout = async (): Promise<TargetPlace> => {
   const path = join(folder, "layout");
   return {
     target: new LayoutBackend(path, storePorts),
-    read: async () => new LayoutBackend(path, storePorts),
+    // Before its first commit a folder is no layout
+    read: async () => ((await filesBelow(path)).includes("oci-layout") ? new LayoutBackend(path, storePorts) : undefined),
     remains: async () => {
       const files = await filesBelow(path);
       return files.filter((file) => !/^(?:oci-layout|index\.json|\.lock|blobs\/sha\d+\/[0-9a-f]+)$/.test(file));

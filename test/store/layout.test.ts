@@ -524,7 +524,7 @@ describe("LayoutBackend writing", () => {
       }
     }));
 
-  test("begin() makes a layout of an empty folder, keeps one that is there, and completes one that lacks a file", () =>
+  test("commit() makes a layout of an empty folder, keeps one that is there, and completes one that lacks a file", () =>
     withFolder({}, async (folder) => {
       await chmod(folder, 0o700);
       await (await openLayout(folder).begin(io)).commit([]);
