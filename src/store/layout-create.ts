@@ -1,4 +1,4 @@
-import { link, lstat, mkdir, rm, rmdir, stat, writeFile } from "node:fs/promises";
+import { link, lstat, mkdir, readdir, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { LibraryError } from "../core/error.ts";
 import { writeJson } from "../core/json.ts";
@@ -12,12 +12,29 @@ import { type Staging, writeDurably } from "./staging.ts";
 export const layoutMarker = writeJson({ imageLayoutVersion: layoutVersion });
 
 /**
- * A folder is at `root` after. Resolves to the topmost folder that had to be made, undefined where all were there. Fails
+ * A folder is at `root` after, which is a layout or may become one: it holds no file of something else; other folders
+ * may be in it, as the repositories below a registry's are. Resolves to the topmost folder that had to be made, undefined where all were there. Fails
  * with `io-error`, or `invalid-input` where something else is in the way.
  */
 export async function makeLayoutFolder(root: string): Promise<string | undefined> {
-  if (await isFolder(root)) return undefined;
+  if (await isFolder(root)) {
+    await refuseForeign(root);
+    return undefined;
+  }
   return namingFile("write", root, () => mkdir(root, { recursive: true }));
+}
+
+/** Files of a layout that another writer is just making, or that one left. */
+const ownFiles: ReadonlySet<string> = new Set([indexFile, ".lock", ".lock-journal"]);
+
+async function refuseForeign(root: string): Promise<void> {
+  if (await isThere(join(root, layoutFile))) return;
+  const entries = await namingFile("read", root, () => readdir(root, { withFileTypes: true }));
+  const foreign = entries.find((entry) => !entry.isDirectory() && !ownFiles.has(entry.name));
+  if (foreign === undefined) return;
+  throw new LibraryError("already-exists", `Cannot write oci:${root}: it holds ${foreign.name} and is no OCI layout`, {
+    hint: "Name a new folder, an empty one, or one that is an OCI layout",
+  });
 }
 
 /** Removes the folders that `makeLayoutFolder` made, as far as nothing is in them. */

@@ -21,7 +21,8 @@ const openLayout = async (): Promise<TargetPlace> => {
   return {
     target: new LayoutBackend(path, storePorts),
     // Before its first commit a folder is no layout
-    read: async () => ((await filesBelow(path)).includes("oci-layout") ? new LayoutBackend(path, storePorts) : undefined),
+    read: async () =>
+      (await filesBelow(path)).includes("oci-layout") ? new LayoutBackend(path, storePorts) : undefined,
     remains: async () => {
       const files = await filesBelow(path);
       return files.filter((file) => !/^(?:oci-layout|index\.json|\.lock|blobs\/sha\d+\/[0-9a-f]+)$/.test(file));

@@ -537,6 +537,16 @@ describe("LayoutBackend writing", () => {
       expect(await filesBelow(folder)).toEqual(["index.json", "oci-layout"]);
     }));
 
+  test("begin() refuses a folder that holds other files and is no layout, and changes nothing there", () =>
+    withFolder({ "project/main.c": "x" }, async (folder) => {
+      const path = join(folder, "project");
+      await expect(openLayout(path).begin(io)).rejects.toMatchObject({ code: "already-exists" });
+      expect(await filesBelow(folder)).toEqual(["project/main.c"]);
+      // Folders may be there: repositories below a repository are
+      await (await openLayout(folder).begin(io)).commit([]);
+      expect(await filesBelow(folder)).toContain("oci-layout");
+    }));
+
   test("keeps entries and properties of others through a commit", () =>
     withFolder({}, async (folder) => {
       const sample = makeSample();
