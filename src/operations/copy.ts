@@ -26,6 +26,8 @@ export interface CopyInput {
   readonly referrers: "all" | "none";
   /** A manifest found at the destination is taken to be whole. */
   readonly trustExisting: boolean;
+  /** Replaces an archive that is there. */
+  readonly force?: boolean;
   /** Members of an index that the source lacks are left out, if the destination takes that. */
   readonly allowMissing: boolean;
 }
@@ -57,7 +59,7 @@ export async function copy(context: Context, input: CopyInput): Promise<CopyRepo
       ? await taggedImages(store, input, context)
       : [await namedImage(store, input, context)];
     if (to.location.kind === "registry") for (const { tags } of images) for (const tag of tags) refuseNoTag(tag, to);
-    const target = await openTarget(context, to.location);
+    const target = await openTarget(context, to.location, { replace: input.force ?? false });
     const copied = await copyImages(context, images, target, input);
     return {
       status: "ok",

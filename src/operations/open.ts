@@ -1,6 +1,7 @@
+import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Context } from "../core/context.ts";
-import { UnsupportedError } from "../core/error.ts";
+import { LibraryError, UnsupportedError } from "../core/error.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import type { PlatformPattern } from "../oci/platform.ts";
 import { formatLocation, formatReference, type Location, type Reference } from "../oci/reference.ts";
@@ -44,11 +45,32 @@ export async function openSource(context: Context, location: Location): Promise<
   return new Store(await openReadable(context, location));
 }
 
-/** The place to write to. */
-export async function openTarget(context: Context, location: Location): Promise<Target> {
+/**
+ * The place to write to. An archive can only be written whole: where one is there already and `replace` is not given,
+ * throws `already-exists`.
+ */
+export async function openTarget(
+  context: Context,
+  location: Location,
+  options: { readonly replace: boolean } = { replace: true },
+): Promise<Target> {
   if (location.kind !== "archive") return openBackend(context, location);
+  const path = resolve(context.cwd, location.path);
+  const name = formatLocation(location);
+  if (!options.replace && (await isFile(path))) {
+    throw new LibraryError("already-exists", `Cannot write ${name}: it is there, and an archive cannot be added to`, {
+      hint: "Give --force to replace it, or name another file",
+    });
+  }
   const { ArchiveTarget } = await import("../store/archive-target.ts");
-  return new ArchiveTarget(resolve(context.cwd, location.path), context, { name: formatLocation(location) });
+  return new ArchiveTarget(path, context, { name });
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFile(),
+    () => false, // Whatever is in the way is told when it is written to
+  );
 }
 
 /** What a reference names, and the store it is in. */

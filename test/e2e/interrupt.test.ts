@@ -78,7 +78,7 @@ describeWithPeers(["registry", "skopeo"], "interrupted with SIGINT", (peers) => 
       const file = join(dir, `before-${at}.tar`);
       await Bun.write(file, "what was there before");
       const before = digestText(await readFile(file));
-      await interrupted(at, (host) => ["copy", `${host}/source:v1`, `oci-archive:${file}:v1`]);
+      await interrupted(at, (host) => ["copy", "--force", `${host}/source:v1`, `oci-archive:${file}:v1`]);
       expect(digestText(await readFile(file))).toBe(before);
       expect((await readdir(dir)).filter((name) => name.startsWith(`before-${at}.tar`))).toEqual([`before-${at}.tar`]);
     },

@@ -159,7 +159,13 @@ describeWithPeers(["registry", "skopeo", "umoci"], `killed with SIGKILL (LIBRARY
   });
 
   describe("archive", () => {
-    const argv = (file: string) => (host: string) => ["copy", "--quiet", `${host}/source:v1`, `oci-archive:${file}:v1`];
+    const argv = (file: string) => (host: string) => [
+      "copy",
+      "--quiet",
+      "--force",
+      `${host}/source:v1`,
+      `oci-archive:${file}:v1`,
+    ];
 
     test(
       "by bytes moved: the file is absent or whole, and the next copy writes the same bytes",

@@ -443,3 +443,15 @@ describe("copy() from a registry that lies", () => {
     });
   });
 });
+
+test("copy() replaces an archive that is there only when it is told to", async () => {
+  await withPlaces({}, async (world) => {
+    const { backend, index } = makeSample();
+    await world.seed("oci:source:1", backend, index);
+    await run(world, "oci:source:1", "oci-archive:x.tar:1");
+    await expect(run(world, "oci:source:1", "oci-archive:x.tar:2")).rejects.toMatchObject({ code: "already-exists" });
+    expect(await tagsAt(world, "oci-archive:x.tar")).toEqual(["1"]);
+    await run(world, "oci:source:1", "oci-archive:x.tar:2", { force: true });
+    expect(await tagsAt(world, "oci-archive:x.tar")).toEqual(["2"]);
+  });
+});

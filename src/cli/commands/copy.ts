@@ -26,6 +26,7 @@ export const copy = defineCommand({
     platform: sharedOptions.platform,
     referrers: sharedOptions.referrers,
     trustExisting: { kind: "flag", description: "Take a manifest found at the destination to be whole" },
+    force: { kind: "flag", short: "f", description: "Replace an archive that is there" },
     allowMissing: { kind: "flag", description: "Leave out members of an index that the source lacks" },
   },
   network: true,
@@ -43,6 +44,7 @@ export const copy = defineCommand({
       platform: platformsSchema,
       referrers: referrersSchema,
       trustExisting: flagSchema,
+      force: flagSchema,
       allowMissing: flagSchema,
     }),
     // With --all-tags no tag is implied
