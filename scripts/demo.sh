@@ -5,7 +5,8 @@
 #   sh scripts/demo.sh
 #
 # DEMO_WITH=build or DEMO_WITH=append chooses how the image is made; else buildx is tried first. Everything lies in a
-# temporary folder, which is removed at the end, and is served on loopback addresses.
+# temporary folder, which is removed at the end, and is served on loopback addresses. What stays is inside the
+# checkout: .tools/, node_modules/, dist/ and the content of the example.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -124,15 +125,33 @@ stop() {
   exit 1
 }
 
+usage() {
+  echo 'Usage: [DEMO_WITH=build|append] sh scripts/demo.sh'
+  echo 'Shows the main job on real input; leaves nothing behind outside the checkout.'
+}
+
+# A second signal must not stop it half-way
 clean_up() {
+  trap '' HUP INT PIPE TERM
   # shellcheck disable=SC2086 # a list of process ids
   [ -z "$servers" ] || kill $servers 2>/dev/null || :
   wait
-  rm -rf "$work"
+  [ -z "$work" ] || rm -rf "$work"
 }
 
+# A reader that closes the pipe ends the shell with a signal, which alone would not run the trap for EXIT
 servers=
-work=$(mktemp -d)
-trap clean_up EXIT
-trap 'exit 130' INT TERM
-main
+work=
+case "${1:-}" in
+  '')
+    trap clean_up EXIT
+    trap 'exit 129' HUP
+    trap 'exit 130' INT
+    trap 'exit 141' PIPE
+    trap 'exit 143' TERM
+    work=$(mktemp -d)
+    main
+    ;;
+  -h | --help) usage ;;
+  *) fail "Cannot run the demo: unknown argument $1" "$(usage)" ;;
+esac
