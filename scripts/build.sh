@@ -3,6 +3,7 @@
 #
 #   sh scripts/build.sh          dist/library, for this machine
 #   sh scripts/build.sh --all    dist/library-SYSTEM-CPU[-musl][-baseline] for every supported machine, with SHA256SUMS
+#                                and install.sh: a folder to serve
 #
 # For other machines, their Bun runtimes come from npm's registry by way of npm, into .tools/.
 set -eu
@@ -66,6 +67,7 @@ compile_all() {
   cd dist
   sums library-linux-* library-darwin-* >SHA256SUMS.new
   mv SHA256SUMS.new SHA256SUMS
+  cp "$root/install.sh" install.sh
   echo "dist/SHA256SUMS: $(wc -l <SHA256SUMS | tr -d ' ') executables"
 }
 
