@@ -1,12 +1,12 @@
-import { stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { Context } from "../core/context.ts";
-import { LibraryError, UsageError } from "../core/error.ts";
+import { UsageError } from "../core/error.ts";
 import type { Report } from "../core/report.ts";
 import { type Appended, append as assemble, type Base, type BaseImage } from "../image/append.ts";
 import { appendSteps } from "../image/append-steps.ts";
 import { type ConfigEdits, isGiven } from "../image/config.ts";
 import { type Layer, makeLayer } from "../image/layer.ts";
+import { requireLayerKind } from "../image/layer-kind.ts";
 import type { LayerSpec } from "../image/layer-spec.ts";
 import type { Annotations } from "../oci/annotations.ts";
 import { parseConfig } from "../oci/config.ts";
@@ -83,7 +83,8 @@ export interface AppendReport extends Report {
  * equal `SOURCE_DATE_EPOCH` (1970-01-01 where it is not set) give an equal image.
  */
 export async function append(context: Context, input: AppendInput): Promise<AppendReport> {
-  await requireLayers(context, input);
+  // Before a base is fetched or a build report is written: a slip of the finger must not cost the last good build
+  for (const { path } of input.layer) await requireLayerKind(path, context.cwd);
   if (input.manifest !== undefined) return (await import("./append-manifest.ts")).appendManifest(context, input);
   const { output } = input;
   if (output === undefined) {
@@ -137,15 +138,6 @@ export async function makeImage(
       await store?.close();
     }
   });
-}
-
-/** Throws `invalid-input` for the first layer that is not there: before a base is fetched or a build report is written. */
-async function requireLayers(context: Context, { layer }: AppendInput): Promise<void> {
-  for (const { path } of layer) {
-    await stat(resolve(context.cwd, path)).catch((cause: unknown) => {
-      throw new LibraryError("invalid-input", `Cannot add layer ${path}: there is no such file or folder`, { cause });
-    });
-  }
 }
 
 /** Throws `usage` for what the output cannot be, and where the result would be the base itself. */

@@ -333,13 +333,25 @@ describe("append() with a manifest", () => {
 
   test("records a failure, with what it was", async () => {
     await inFolder(files, async (context, folder) => {
-      await writeFile(join(folder, "broken.tar"), "no tar");
+      await writeFile(join(folder, "broken.tar"), Bun.gzipSync("no tar"));
       const made = run(context, { manifest: ".library.manifest.yaml", layer: ["broken.tar"] });
       await expect(made).rejects.toMatchObject({ code: "malformed-archive" });
       const recorded = await readBuildReport(join(folder, ".library/build.json"));
       expect(recorded).toMatchObject({ status: "failed", failure: { code: "malformed-archive" } });
       expect(recorded?.digest).toBeUndefined();
       expect(await readdir(join(folder, ".library"))).toEqual(["build.json"]);
+    });
+  });
+
+  test("keeps the report of the last good build where a layer is mistyped", async () => {
+    await inFolder(files, async (context, folder) => {
+      const manifest = ".library.manifest.yaml";
+      const { digest } = await run(context, { manifest, layer: ["dist"] });
+      for (const layer of ["absent", manifest, "dist/f"]) {
+        const made = run(context, { manifest, layer: ["dist", layer] });
+        await expect(made).rejects.toMatchObject({ code: "invalid-input", exitStatus: 2 });
+      }
+      expect(await readBuildReport(join(folder, ".library/build.json"))).toMatchObject({ status: "ok", digest });
     });
   });
 
