@@ -1,4 +1,4 @@
-import { stat, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { replaceFile } from "../core/durable-file.ts";
 import { LibraryError } from "../core/error.ts";
@@ -11,10 +11,7 @@ import { random } from "../runtime/random.ts";
 export async function writeDigest(file: string, digest: string, cwd: string): Promise<void> {
   const path = resolve(cwd, file);
   try {
-    const existing = await stat(path).catch(() => undefined);
-    if (existing === undefined || existing.isFile()) {
-      await replaceFile(path, random, (temporary) => writeFile(temporary, digest));
-    } else await writeFile(path, digest);
+    await replaceFile(path, random, (target) => writeFile(target, digest));
   } catch (cause) {
     throw new LibraryError("io-error", `Cannot write the digest to ${file}: ${describe(cause)}`, {
       hint: `The digest is ${digest}`,

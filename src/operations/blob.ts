@@ -8,6 +8,7 @@ import type { Digest } from "../oci/digest.ts";
 import { formatReference, type Location, type Reference } from "../oci/reference.ts";
 import type { Target } from "../store/backend.ts";
 import { fileContent } from "../store/file-content.ts";
+import { namingFile } from "../store/file-error.ts";
 import type { Store } from "../store/store.ts";
 import { inputSize } from "./input-file.ts";
 import { openBackend, openSource } from "./open.ts";
@@ -41,7 +42,8 @@ export async function blobGet(context: Context, input: BlobGetInput): Promise<Bl
       await saveStream(stream, path, context.signal);
     };
     if (input.output !== "-") {
-      await replaceFile(resolve(context.cwd, input.output), context.random, save);
+      const path = resolve(context.cwd, input.output);
+      await namingFile("write", input.output, () => replaceFile(path, context.random, save));
       return report;
     }
     await withTemporaryFile(async (path) => {

@@ -39,7 +39,8 @@ export async function manifestGet(context: Context, input: ManifestGetInput): Pr
     if (input.output === "-") await context.terminal.writeStdout(root.bytes);
     else {
       const path = resolve(context.cwd, input.output);
-      await replaceFile(path, context.random, (temporary) => writeFile(temporary, root.bytes));
+      const write = (temporary: string): Promise<void> => writeFile(temporary, root.bytes);
+      await namingFile("write", input.output, () => replaceFile(path, context.random, write));
     }
     return report(input.reference, root);
   });

@@ -1,4 +1,4 @@
-import { mkdir, readFile, realpath, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import * as v from "valibot";
 import { replaceFile } from "../core/durable-file.ts";
@@ -89,13 +89,8 @@ export async function writeCredentialEntry(
 
 async function write(path: string, text: string, random: Pick<Random, "hex">): Promise<void> {
   try {
-    // A link (dot files kept elsewhere) stays a link
-    const target = await realpath(path).catch((cause) => {
-      if (isMissing(cause)) return path;
-      throw cause;
-    });
-    await mkdir(dirname(target), { recursive: true, mode: 0o700 });
-    await replaceFile(target, random, (temporary) => writeFile(temporary, text), 0o600);
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await replaceFile(path, random, (temporary) => writeFile(temporary, text), 0o600);
   } catch (cause) {
     throw new LibraryError("io-error", `Cannot write ${path}: ${String((cause as Error).message)}`, { cause });
   }
