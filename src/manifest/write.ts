@@ -8,19 +8,23 @@ import { hasEntries, type Schema, unwrap } from "./schema-walk.ts";
 export interface WriteOptions {
   /** Whether `build.output` was asked for; else it stands in a comment, since written out it would be a demand. */
   readonly hasOutput: boolean;
+  /** Whether `metadata.discovery.revision` was asked for; else only a comment stands there, since it would grow old. */
+  readonly hasRevision: boolean;
 }
 
 /**
  * A new manifest file: every default filled in, keys in the schema's order, each explained by a comment. Strings that a
  * reader of YAML 1.1 would take for something else are quoted.
  */
-export function manifestText(manifest: LibraryManifest, { hasOutput }: WriteOptions): string {
+export function manifestText(manifest: LibraryManifest, { hasOutput, hasRevision }: WriteOptions): string {
   const document = new Document(manifest, { compat: "yaml-1.1", aliasDuplicateObjects: false });
   document.commentBefore = " Library manifest: what the image is, how it is built, where it is published.";
   if (isMap(document.contents)) {
     explain(document.contents, manifestSchema, "");
     const build = document.getIn(["build"]);
-    if (isMap(build) && !hasOutput) hideOutput(build, manifest.build.output);
+    if (isMap(build) && !hasOutput) hide(build, "output", ` output: ${manifest.build.output}`);
+    const discovery = document.getIn(["metadata", "discovery"]);
+    if (isMap(discovery) && !hasRevision) hide(discovery, "revision", takenLater);
   }
   return document.toString({ lineWidth: 0, flowCollectionPadding: false });
 }
@@ -50,11 +54,15 @@ function explain(map: YAMLMap, schema: Schema, path: string): void {
   }
 }
 
-function hideOutput(build: YAMLMap, output: string): void {
-  const at = build.items.findIndex(({ key }) => isScalar(key) && key.value === "output");
-  const hidden = build.items[at]?.key;
-  const after = build.items[at + 1]?.key;
+/** Stands where a revision would: that of the commit before would be wrong after the next one. */
+const takenLater = " revision, created: left out, taken from git and the clock when the image is made";
+
+/** Leaves a key out, with its explanation and `instead` as a comment in its place. */
+function hide(map: YAMLMap, name: string, instead: string): void {
+  const at = map.items.findIndex(({ key }) => isScalar(key) && key.value === name);
+  const hidden = map.items[at]?.key;
+  const after = map.items[at + 1]?.key;
   if (!isScalar(hidden) || !isScalar(after)) return;
-  after.commentBefore = `${hidden.commentBefore ?? ""}\n output: ${output}\n${after.commentBefore ?? ""}`;
-  build.items.splice(at, 1);
+  after.commentBefore = `${hidden.commentBefore ?? ""}\n${instead}\n${after.commentBefore ?? ""}`;
+  map.items.splice(at, 1);
 }

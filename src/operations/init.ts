@@ -5,8 +5,7 @@ import type { Context } from "../core/context.ts";
 import { replaceFile } from "../core/durable-file.ts";
 import { InvalidInputError, type Problem, UsageError } from "../core/error.ts";
 import type { Report } from "../core/report.ts";
-import { type GitFacts, gitFacts } from "../git/facts.ts";
-import { formatMoment } from "../manifest/annotations.ts";
+import { gitFacts } from "../git/facts.ts";
 import { assign, typedValue } from "../manifest/assign.ts";
 import { checkManifest } from "../manifest/check.ts";
 import { defaultConfig } from "../manifest/defaults.ts";
@@ -64,8 +63,11 @@ export async function init(context: Context, input: InitInput): Promise<InitRepo
   });
   const surroundings = await lookAround(directory, git);
   const value = await complete(context, input, given.value, surroundings, mayAsk);
-  const manifest = finish(context, value, git, given.problemPlace, input.output);
-  const text = manifestText(manifest, { hasOutput: valueAt(value, ["build", "output"]) !== undefined });
+  const manifest = finish(value, given.problemPlace, input.output);
+  const text = manifestText(manifest, {
+    hasOutput: valueAt(value, ["build", "output"]) !== undefined,
+    hasRevision: valueAt(value, ["metadata", "discovery", "revision"]) !== undefined,
+  });
   context.signal.throwIfAborted();
   await write(context, path.file, input.output, text);
   return {
@@ -190,13 +192,7 @@ function typedAnswer(question: Question, answer: string): unknown {
 }
 
 /** The manifest of these answers; throws `invalid-input` with every missing key and every other problem. */
-function finish(
-  context: Context,
-  answers: unknown,
-  git: GitFacts,
-  place: Given["problemPlace"],
-  output: string,
-): LibraryManifest {
+function finish(answers: unknown, place: Given["problemPlace"], output: string): LibraryManifest {
   let value = answers;
   for (const section of [["registry"], ["build"], ["metadata"], ["metadata", "discovery"]]) {
     // Empty sections, so that each missing key is named and not only the section
@@ -204,8 +200,6 @@ function finish(
   }
   const filled: readonly (readonly [Path, unknown])[] = [
     [["version"], 1],
-    [["metadata", "discovery", "revision"], git.revision],
-    [["metadata", "discovery", "created"], formatMoment(wholeSeconds(context.now()))],
     [["config"], defaultConfig],
   ];
   for (const [path, fact] of filled) {
@@ -252,8 +246,4 @@ function valueAt(value: unknown, path: Path): unknown {
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function wholeSeconds(moment: Date): Date {
-  return new Date(Math.floor(moment.getTime() / 1000) * 1000);
 }

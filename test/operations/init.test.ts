@@ -45,7 +45,7 @@ const settings = Object.entries(required).map(([key, value]) => `${key}=${value}
 describe("init() --yes", () => {
   test("writes a valid manifest of what git and the folder say", async () => {
     await withFiles(repository, async (cwd) => {
-      const report = await run(cwd, { yes: true }, { now: new Date("2026-01-31T12:00:00.789Z") });
+      const report = await run(cwd, { yes: true });
       expect(report).toEqual({ status: "ok", file: name, written: true, references: ["ghcr.io/ada/my_viewer:0.1.0"] });
       const { value } = await load(cwd);
       expect(value).toMatchObject({
@@ -54,8 +54,6 @@ describe("init() --yes", () => {
       });
       expect(value.metadata.discovery).toMatchObject({
         source: "https://github.com/Ada/My_Viewer",
-        revision: "a".repeat(40),
-        created: "2026-01-31T12:00:00Z",
         licenses: "Apache-2.0",
         authors: [{ name: "Ada Example", email: "ada@example.org", role: "maintainer", orcid: null }],
       });
@@ -164,6 +162,18 @@ describe("init() writes", () => {
       expect(text).toContain("# output: type=docker");
       expect(text).toContain("  # SPDX licence expression\n");
       expect(value.build.output).toBe("type=docker");
+    });
+  });
+  test("neither a revision nor a moment, which would grow old, unless they are asked for", async () => {
+    await withFiles(repository, async (cwd) => {
+      await run(cwd, { yes: true });
+      const { isWritten, text } = await load(cwd);
+      expect(["revision", "created"].map((key) => isWritten(["metadata", "discovery", key]))).toEqual([false, false]);
+      expect(text).toContain("# revision, created: left out");
+      const asked = ["revision=abc", "created=2026-01-31T12:00:00Z"].map((text) => `metadata.discovery.${text}`);
+      await run(cwd, { yes: true, force: true, set: asked });
+      const { revision, created } = (await load(cwd)).value.metadata.discovery;
+      expect([revision, created]).toEqual(["abc", "2026-01-31T12:00:00Z"]);
     });
   });
   test("the output where it was asked for", async () => {
