@@ -20,7 +20,7 @@ export async function findBuilder(run: Run, io: Io): Promise<Builder> {
     if (version !== undefined) return { command, version };
   }
   throw new ToolMissingError("Cannot build: neither docker buildx nor a standalone buildx is there", {
-    hint: 'Install buildx, or make the image without a builder: "library append --layer DIR:/prefix -m MANIFEST"',
+    hint: 'Install buildx, or make the image without a builder: "library append -m MANIFEST --base REF --layer DIR:/prefix --entrypoint WORDS"',
   });
 }
 

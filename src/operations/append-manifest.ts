@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/error.ts";
 import { gitFacts } from "../git/facts.ts";
@@ -6,8 +7,14 @@ import { type OpenedManifest, openManifest } from "../manifest/open.ts";
 import { buildPlatforms } from "../manifest/platforms.ts";
 import { imageNames } from "../manifest/references.ts";
 import type { Annotations } from "../oci/annotations.ts";
-import { parsePlatform } from "../oci/platform.ts";
-import { type AppendInput, type AppendReport, makeImage } from "./append.ts";
+import {
+  formatPlatform,
+  matchesPlatform,
+  type Platform,
+  type PlatformPattern,
+  parsePlatform,
+} from "../oci/platform.ts";
+import { type AppendInput, type AppendReport, makeImage, refuseUnusedLayers, requireChange } from "./append.ts";
 import { layoutName, openWorkspace, recordBuild } from "./build-record.ts";
 import { sourceDate } from "./source-date.ts";
 
@@ -21,11 +28,14 @@ export async function appendManifest(context: Context, input: AppendInput): Prom
       hint: "Leave --output and --tag out, or leave --manifest out",
     });
   }
+  requireChange(input);
   const manifest = await openManifest(input.manifest, context.cwd);
+  const platform = chosenPlatforms(manifest, input.platform);
+  if (input.base === "scratch") refuseUnusedLayers(input, platform);
+  await warnOfDockerfile(context, manifest);
   const created = sourceDate(context) ?? writtenDate(manifest) ?? new Date(0);
   const labels = await manifestLabels(context, manifest, { created });
   const workspace = openWorkspace(context, manifest, input.layout);
-  const platform = input.platform.length > 0 ? input.platform : buildPlatforms(manifest.value).map(parsePlatform);
   const edits = { ...input.edits, labels: { ...labels, ...input.edits.labels } };
   const annotations = { ...labels, ...input.annotations };
   const tags = imageNames(manifest.value).map(layoutName);
@@ -35,20 +45,52 @@ export async function appendManifest(context: Context, input: AppendInput): Prom
   );
 }
 
+/** Those of the manifest that are asked for, or all; throws `invalid-platform` for one that it does not name. */
+function chosenPlatforms({ value, file }: OpenedManifest, asked: readonly PlatformPattern[]): readonly Platform[] {
+  const named = buildPlatforms(value).map(parsePlatform);
+  const absent = asked.find((pattern) => !named.some((platform) => matchesPlatform(platform, pattern)));
+  if (absent !== undefined) {
+    const there = named.map(formatPlatform).join(", ");
+    throw new UsageError(`Cannot append for ${formatPlatform(absent)}: ${file} names ${there}`, {
+      code: "invalid-platform",
+      hint: "Add it to build.platforms of the manifest, or leave --platform out",
+    });
+  }
+  return asked.length === 0
+    ? named
+    : named.filter((platform) => asked.some((pattern) => matchesPlatform(platform, pattern)));
+}
+
+/** Who has a Dockerfile may think that append reads it. */
+async function warnOfDockerfile(context: Context, { value, dockerfilePath }: OpenedManifest): Promise<void> {
+  // Whatever the reason that it cannot be seen, nothing of it is used
+  const found = await stat(dockerfilePath).catch(() => undefined);
+  if (!found?.isFile()) return;
+  const message = `append does not read ${value.build.file}: its FROM, ENTRYPOINT and USER are not used; give --base, --entrypoint and --user`;
+  context.emit({ kind: "warning", code: "dockerfile-unused", message });
+}
+
 /**
- * The labels of a manifest's image, which are its annotations too. Where the manifest's revision is `unknown`, that of
- * the git repository around it is taken.
+ * The labels of a manifest's image, which are its annotations too. Where the manifest says no revision, that of the git
+ * repository around it is taken; where it says another one, a warning `stale-revision` is emitted.
  */
 export async function manifestLabels(
   context: Context,
   manifest: OpenedManifest,
   dates: { readonly created?: Date | undefined; readonly now?: Date | undefined },
 ): Promise<Annotations> {
-  const isKnown = manifest.value.metadata.discovery.revision !== "unknown";
-  const { revision } = isKnown
-    ? { revision: undefined }
-    : await gitFacts(manifest.directory, { home: context.state.home, env: context.env });
+  const { revision } = await gitFacts(manifest.directory, { home: context.state.home, env: context.env });
+  const written = manifest.value.metadata.discovery.revision;
+  if (written !== "unknown" && revision !== "unknown" && !isRevision(written, revision)) {
+    const message = `${manifest.file} says revision ${written}, and HEAD is ${revision}: remove metadata.discovery.revision to have it taken from git`;
+    context.emit({ kind: "warning", code: "stale-revision", message });
+  }
   return imageAnnotations(manifest.value, { ...dates, revision });
+}
+
+/** Whether it is the commit, in full or as its first seven digits or more. */
+function isRevision(written: string, head: string): boolean {
+  return written.length >= 7 && head.startsWith(written.toLowerCase());
 }
 
 /** The date that the manifest itself gives. */

@@ -141,7 +141,8 @@ export async function makeImage(
 }
 
 /** Throws `usage` for what the output cannot be, and where the result would be the base itself. */
-function refuseUnusable({ layer, edits, annotations, layout, tag }: AppendInput, output: Reference): void {
+function refuseUnusable(input: AppendInput, output: Reference): void {
+  const { layout, tag } = input;
   if (output.digest !== undefined || layout !== undefined) {
     throw new UsageError(
       `Cannot append to ${formatReference(output)}: ${layout === undefined ? "its digest is not known before" : "--layout is for --manifest"}`,
@@ -156,6 +157,11 @@ function refuseUnusable({ layer, edits, annotations, layout, tag }: AppendInput,
       hint: 'Write the tag alone, as "1.2"',
     });
   }
+  requireChange(input);
+}
+
+/** Throws `usage` where there is neither a layer nor a setting. */
+export function requireChange({ layer, edits, annotations }: AppendInput): void {
   const edited = Object.entries({ ...edits, annotations }).some(([name, value]) => isGiven(name, value));
   if (layer.length > 0 || edited) return;
   throw new UsageError("Cannot append: neither a layer nor a setting is given", {
@@ -188,7 +194,7 @@ async function makeLayers(
 }
 
 /** Throws `invalid-platform` for a layer that is for a platform which the result has not. */
-function refuseUnusedLayers({ layer }: ImageParts, platforms: readonly Platform[]): void {
+export function refuseUnusedLayers({ layer }: Pick<ImageParts, "layer">, platforms: readonly Platform[]): void {
   const unused = layer.find(({ platform }) => platform && !platforms.some((there) => matchesPlatform(there, platform)));
   if (unused?.platform === undefined) return;
   const there = platforms.map(formatPlatform).join(", ");

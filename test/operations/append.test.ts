@@ -18,7 +18,7 @@ import { Store } from "../../src/store/store.ts";
 import { walk } from "../../src/store/walk.ts";
 import { withFiles } from "../support/files.ts";
 import { addBlob, addImage, addManifest } from "../support/graph.ts";
-import { minimalManifest } from "../support/manifest-text.ts";
+import { manifestWith, minimalManifest } from "../support/manifest-text.ts";
 import { withRealContext } from "../support/real-context.ts";
 import { startTestRegistry } from "../support/registry.ts";
 import { thrownBy } from "../support/thrown.ts";
@@ -293,6 +293,17 @@ describe("append() to a base", () => {
   });
 });
 
+const head = "a".repeat(40);
+const repository = {
+  ".git/HEAD": "ref: refs/heads/main\n",
+  ".git/refs/heads/main": `${head}\n`,
+  ".git/config": "[core]\n",
+};
+
+function isWarning(event: unknown, code: string): boolean {
+  return Bun.deepMatch({ kind: "warning", code }, event);
+}
+
 describe("append() with a manifest", () => {
   const files = { ".library.manifest.yaml": minimalManifest, "dist/f": "x" };
 
@@ -352,6 +363,56 @@ describe("append() with a manifest", () => {
         await expect(made).rejects.toMatchObject({ code: "invalid-input", exitStatus: 2 });
       }
       expect(await readBuildReport(join(folder, ".library/build.json"))).toMatchObject({ status: "ok", digest });
+    });
+  });
+
+  test.each<[string, Raw, string]>([
+    ["nothing to append", {}, "usage"],
+    ["a platform that the manifest does not name", { layer: ["dist"], platform: ["linux/s390x"] }, "invalid-platform"],
+    ["a layer for such a platform", { layer: ["linux/s390x=dist"] }, "invalid-platform"],
+  ])("refuses %s, and records nothing", async (_, raw, code) => {
+    await inFolder(files, async (context, folder) => {
+      const made = run(context, { manifest: ".library.manifest.yaml", ...raw });
+      await expect(made).rejects.toMatchObject({ code, exitStatus: 2 });
+      expect(await readdir(folder)).not.toContain(".library");
+    });
+  });
+
+  test("makes the platforms of the manifest that are asked for", async () => {
+    const manifest = manifestWith("build:\n", "build:\n  platforms: [linux/amd64, linux/arm64, windows/amd64]\n");
+    await inFolder({ ...files, ".library.manifest.yaml": manifest }, async (context) => {
+      const raw = { manifest: ".library.manifest.yaml", layer: ["dist"] };
+      const made = async (platform: string[]) =>
+        (await run(context, { ...raw, platform })).images.map((image) => image.platform);
+      expect(await made([])).toEqual(["linux/amd64", "linux/arm64", "windows/amd64"]);
+      expect(await made(["linux/*"])).toEqual(["linux/amd64", "linux/arm64"]);
+      expect(await made(["windows/amd64"])).toEqual(["windows/amd64"]);
+    });
+  });
+
+  test("warns that a Dockerfile is not used, once, and only where there is one", async () => {
+    const raw = { manifest: ".library.manifest.yaml", layer: ["dist"], platform: [] };
+    for (const [dockerfile, count] of [[{}, 0] as const, [{ Dockerfile: "FROM scratch" }, 1] as const]) {
+      await inFolder({ ...files, ...dockerfile }, async (context) => {
+        await run(context, raw);
+        const warnings = context.events.filter((event) => isWarning(event, "dockerfile-unused"));
+        expect(warnings).toHaveLength(count);
+      });
+    }
+  });
+
+  test.each([
+    ["none", "", head, false],
+    ["HEAD", `revision: ${head}`, head, false],
+    ["the first digits of HEAD", `revision: ${head.slice(0, 7)}`, head.slice(0, 7), false],
+    ["another", `revision: ${"b".repeat(40)}`, "b".repeat(40), true],
+  ])("with a manifest whose revision is %s labels and warns as it should", async (_, line, label, isStale) => {
+    const manifest = manifestWith("  discovery:\n", `  discovery:\n    ${line}\n`);
+    await inFolder({ ...files, ...repository, ".library.manifest.yaml": manifest }, async (context, folder) => {
+      await run(context, { manifest: ".library.manifest.yaml", layer: ["dist"] });
+      const { root } = await readWhole(context, `oci:${folder}/.library/layout:latest`);
+      expect(root.value.annotations?.["org.opencontainers.image.revision"]).toBe(label);
+      expect(context.events.some((event) => isWarning(event, "stale-revision"))).toBe(isStale);
     });
   });
 
