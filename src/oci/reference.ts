@@ -110,7 +110,52 @@ export function formatLocation(location: Location): string {
   return `${location.kind === "layout" ? "oci:" : "oci-archive:"}${location.path}`;
 }
 
+/** What other tools write before a place that this program does not have, with what to do instead. */
+const foreignTransports: Readonly<Record<string, (path: string) => string>> = {
+  "docker-archive": (path) => `Convert it: skopeo copy docker-archive:${path} oci-archive:converted.tar`,
+  "docker-daemon": (name) => `Convert it: skopeo copy docker-daemon:${name} oci-archive:converted.tar`,
+  "containers-storage": (name) => `Convert it: skopeo copy containers-storage:${name} oci-archive:converted.tar`,
+  dir: (path) => `Convert it: skopeo copy dir:${path} oci-archive:converted.tar`,
+  "oci-dir": (path) => `Write "oci:${path}"`,
+  oci_archive: (path) => `Write "oci-archive:${path}"`,
+};
+
+/** A file or a host alone would else be taken for a repository of docker.io. */
+function refuseMistaken(whole: string): void {
+  const colon = whole.indexOf(":");
+  const after = whole.slice(colon + 1);
+  const transport = colon < 0 ? "" : whole.slice(0, colon);
+  // A host may be called "dir" and have a port
+  if (Object.hasOwn(foreignTransports, transport) && !/^[0-9]{1,5}\//.test(after)) {
+    throw invalid(whole, `"${transport}:" is not a kind of place here`, foreignTransports[transport]?.(after));
+  }
+  if (/^(?:~|\.{0,2})\//.test(whole)) {
+    const scheme = archiveName.test(whole) ? "oci-archive" : "oci";
+    throw invalid(whole, "a path without the kind of place", `Write "${scheme}:${whole}"`);
+  }
+  const slash = whole.indexOf("/");
+  if ((slash < 0 || !isHost(whole.slice(0, slash))) && archiveName.test(whole)) {
+    throw invalid(whole, "the name of a file without the kind of place", `Write "oci-archive:${whole}"`);
+  }
+  const bare = whole.replace(/\/$/, "");
+  if (
+    bare === "localhost" ||
+    /^(?:localhost|(?:[0-9]{1,3}\.){3}[0-9]{1,3}|\[[0-9a-fA-F:.]+\]|[^/:]+\.[^/:]+):[0-9]{2,5}$/.test(bare)
+  ) {
+    throw invalid(whole, "a registry alone", `Name a repository, as ${bare}/app`);
+  }
+}
+
+/** Up to an optional tag and digest. */
+const archiveName = /\.(?:tar|tar\.gz|tgz|tar\.zst)(?::[^/]*)?$/;
+
+/** Whether what stands before the first "/" is a host: as Docker decides it. */
+function isHost(first: string): boolean {
+  return /[.:]/.test(first) || first === "localhost" || first !== first.toLowerCase();
+}
+
 function parseRegistryReference(whole: string, text: string): Reference {
+  if (whole === text) refuseMistaken(whole);
   const at = text.indexOf("@");
   const digest = at < 0 ? undefined : text.slice(at + 1);
   if (digest !== undefined && !isDigest(digest)) {
@@ -123,7 +168,7 @@ function parseRegistryReference(whole: string, text: string): Reference {
   const named = at < 0 ? text : text.slice(0, at);
   const slash = named.indexOf("/");
   const first = slash < 0 ? "" : named.slice(0, slash);
-  const hasHost = /[.:]/.test(first) || first === "localhost" || first !== first.toLowerCase();
+  const hasHost = slash >= 0 && isHost(first);
   const registry = hasHost ? first : "docker.io";
   const path = hasHost ? named.slice(slash + 1) : named;
   const colon = path.lastIndexOf(":");

@@ -72,6 +72,41 @@ describe("parseReference()", () => {
     expect(() => parseReference(text)).toThrow(expect.objectContaining({ code: "invalid-reference" }));
   });
 
+  test.each([
+    ["spectra.tar", 'Write "oci-archive:spectra.tar"'],
+    ["spectra.tar:1.0", 'Write "oci-archive:spectra.tar:1.0"'],
+    ["team/spectra.tgz", 'Write "oci-archive:team/spectra.tgz"'],
+    ["./spectra.tar.zst", 'Write "oci-archive:./spectra.tar.zst"'],
+    ["./dist:1.0", 'Write "oci:./dist:1.0"'],
+    ["/srv/dist", 'Write "oci:/srv/dist"'],
+    ["docker-archive:app.tar", "skopeo copy docker-archive:app.tar oci-archive:"],
+    ["docker-archive:/srv/app.tar", "skopeo copy docker-archive:/srv/app.tar oci-archive:"],
+    ["docker-daemon:app:1", "skopeo copy docker-daemon:app:1 oci-archive:"],
+    ["containers-storage:app:1", "skopeo copy containers-storage:app:1 oci-archive:"],
+    ["dir:app", "skopeo copy dir:app oci-archive:"],
+    ["oci-dir:app:1", 'Write "oci:app:1"'],
+    ["oci_archive:app.tar", 'Write "oci-archive:app.tar"'],
+    ["localhost:5000", "Name a repository, as localhost:5000/app"],
+    ["localhost:5000/", "Name a repository, as localhost:5000/app"],
+    ["localhost", "Name a repository, as localhost/app"],
+    ["127.0.0.1:5000", "Name a repository, as 127.0.0.1:5000/app"],
+    ["[::1]:5000", "Name a repository, as [::1]:5000/app"],
+    ["r.example.org:443", "Name a repository, as r.example.org:443/app"],
+  ])("refuses %s, which is no repository of docker.io, and says what to write", (text, hint) => {
+    expect(() => parseReference(text)).toThrow(
+      expect.objectContaining({ code: "invalid-reference", hint: expect.stringContaining(hint) }),
+    );
+  });
+
+  test.each([
+    ["dir:5000/app", registry("dir:5000", "app")],
+    ["localhost:5000/app.tar", registry("localhost:5000", "app.tar")],
+    ["app:5000", registry("docker.io", "library/app")],
+    ["docker://docker.io/library/app.tar", registry("docker.io", "library/app.tar")],
+  ])("still reads %s", (text, location) => {
+    expect<unknown>(parseReference(text).location).toEqual(location);
+  });
+
   test("is the inverse of formatReference()", () => {
     const name = fc.stringMatching(/^[a-z0-9]{1,8}(\/[a-z0-9]{1,8}(-[a-z0-9]{1,4})?){1,3}$/);
     const tag = fc.stringMatching(/^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,20}$/);
