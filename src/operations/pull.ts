@@ -1,6 +1,7 @@
 import type { Context } from "../core/context.ts";
+import { UsageError } from "../core/error.ts";
 import type { PlatformPattern } from "../oci/platform.ts";
-import type { Reference } from "../oci/reference.ts";
+import { formatReference, type Reference } from "../oci/reference.ts";
 import { type CopyReport, copy } from "./copy.ts";
 
 /** What to fetch and where it is to lie. */
@@ -12,10 +13,13 @@ export interface PullInput {
   readonly referrers: "all" | "none";
 }
 
-/** The image lies whole in a layout after, under its tag, every byte of it checked. */
+/**
+ * The image lies whole in a layout after, under its tag, every byte of it checked. Throws `usage` for an output that is
+ * written as another place than a layout.
+ */
 export async function pull(context: Context, input: PullInput): Promise<CopyReport> {
   const { reference } = input;
-  const path = input.output ?? defaultFolder(reference);
+  const path = input.output === undefined ? defaultFolder(reference) : folderOf(input.output, reference);
   return copy(context, {
     source: reference,
     destination: { location: { kind: "layout", path } },
@@ -26,6 +30,17 @@ export async function pull(context: Context, input: PullInput): Promise<CopyRepo
     trustExisting: false,
     allowMissing: false,
   });
+}
+
+function folderOf(output: string, reference: Reference): string {
+  if (/^(?:oci-archive|docker):/.test(output)) {
+    throw new UsageError(`Cannot pull to ${output}: expected the folder of a layout`, {
+      hint: `Run "library copy ${formatReference(reference)} ${output}"`,
+    });
+  }
+  const path = output.replace(/^(?:oci:|oci-layout:\/\/|ocidir:\/\/)/, "");
+  if (path === "") throw new UsageError(`Cannot pull to ${output}: no folder is named`);
+  return path;
 }
 
 function defaultFolder({ location }: Reference): string {

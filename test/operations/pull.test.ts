@@ -48,6 +48,31 @@ describe("pull()", () => {
     });
   });
 
+  test.each(["oci:folder", "ocidir://folder", "oci-layout://folder"])(
+    "takes --output %s as the folder",
+    async (output) => {
+      await withPlaces({}, async (world) => {
+        const { backend, index } = makeSample();
+        await world.seed(`${world.registry.host}/a/b:1`, backend, index);
+        const reference = parseReference(`${world.registry.host}/a/b:1`);
+        expect(await pull(world.context, { reference, output, ...all })).toMatchObject({ destination: "oci:folder" });
+        expect(await readdir(world.folder)).toEqual(["folder"]);
+      });
+    },
+  );
+
+  test.each(["oci-archive:a.tar", "docker://r.example.org/a"])(
+    "refuses --output %s, and names copy",
+    async (output) => {
+      await withPlaces({}, async (world) => {
+        const reference = parseReference(`${world.registry.host}/a/b:1`);
+        const hint = expect.stringContaining(`library copy ${world.registry.host}/a/b:1 ${output}`);
+        await expect(pull(world.context, { reference, output, ...all })).rejects.toMatchObject({ code: "usage", hint });
+        expect(await readdir(world.folder)).toEqual([]);
+      });
+    },
+  );
+
   test("by digest puts it there without a tag", async () => {
     await withPlaces({}, async (world) => {
       const { backend, index } = makeSample();
