@@ -78,10 +78,9 @@ export class UploadSession {
         throw wrongLength(expected, this.#size - before);
       }
     } catch (error) {
-      if (expected !== undefined && this.#size - before > expected) {
-        await file.truncate(before);
-        this.#size = before;
-      }
+      if (expected !== undefined && this.#size - before > expected) this.#size = before;
+      // A write that failed, as on a full disk, may have left a part of its batch
+      await file.truncate(this.#size);
       throw error;
     } finally {
       await file.close();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { readdir } from "node:fs/promises";
+import { open, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { digestOf } from "../../src/oci/make.ts";
 import { random } from "../../src/runtime/random.ts";
@@ -21,6 +21,21 @@ async function refused(body: Promise<unknown>): Promise<number | undefined> {
   } catch (error) {
     return error instanceof Refusal ? error.status : 0;
   }
+}
+
+/** Until the call of what it resolves to, a write of any file handle takes half of the bytes and then finds the disk full. */
+async function failAfterHalfAWrite(path: string): Promise<() => void> {
+  const file = await open(path, "r");
+  const prototype: { write: (...given: readonly unknown[]) => Promise<unknown> } = Object.getPrototypeOf(file);
+  await file.close();
+  const { write } = prototype;
+  prototype.write = async function (bytes, offset, length) {
+    await write.call(this, bytes, offset, Math.floor(Number(length) / 2));
+    throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+  };
+  return () => {
+    prototype.write = write;
+  };
 }
 
 describe("Uploads", () => {
@@ -74,6 +89,23 @@ describe("Uploads", () => {
       release();
       await first;
       expect(await refused(session.alone(async () => {}))).toBeUndefined();
+    });
+  });
+
+  test("keeps no part of a batch whose write failed, so that the client can go on from the range it is told", async () => {
+    await withFolder({}, async (folder) => {
+      const session = await new Uploads(folder, { random, now: () => new Date() }).start("app");
+      await session.append(await chunk(100), unclaimed);
+      const restore = await failAfterHalfAWrite(session.path);
+      try {
+        await expect(session.append(await chunk(1000), unclaimed)).rejects.toMatchObject({ code: "ENOSPC" });
+      } finally {
+        restore();
+      }
+      expect(session.range).toBe("0-99");
+      await session.append(await chunk(50), { range: "100-149", length: 50 });
+      const whole = Buffer.concat([seededBytes(100, 100), seededBytes(50, 50)]);
+      expect(await readFile(session.path)).toEqual(whole);
     });
   });
 
