@@ -11,7 +11,7 @@ export interface UploadsOptions {
   readonly now: () => Date;
   /** Sessions at a time. Default 4096. */
   readonly maxSessions?: number;
-  /** Milliseconds without a request after which a session is forgotten with its bytes. Default 24 hours. */
+  /** Milliseconds without a request after which a session is forgotten with its bytes, when the next upload begins. Default 24 hours. */
   readonly maxAgeMs?: number;
 }
 
@@ -41,6 +41,7 @@ export class Uploads {
   async start(repository: string): Promise<UploadSession> {
     await this.#ready();
     const now = this.#options.now().getTime();
+    await this.#discardIdle(now, () => this.#maxAgeMs);
     if (this.#sessions.size >= this.#maxSessions) await this.#makeRoom(now);
     const id = uuid(this.#options.random.hex(16));
     const session = new UploadSession(id, this.#path(repository, id), 0, now);
@@ -94,12 +95,15 @@ export class Uploads {
     }
   }
 
+  async #discardIdle(now: number, longest: (session: UploadSession) => number): Promise<void> {
+    for (const session of [...this.#sessions.values()]) {
+      if (!session.busy && now - session.touched > longest(session)) await this.discard(session);
+    }
+  }
+
   /** Sessions that hold nothing go after a minute (a refused mount leaves one each time), others after an hour. */
   async #makeRoom(now: number): Promise<void> {
-    for (const session of [...this.#sessions.values()]) {
-      const idle = now - session.touched;
-      if (!session.busy && idle > (session.size === 0 ? minuteMs : hourMs)) await this.discard(session);
-    }
+    await this.#discardIdle(now, ({ size }) => (size === 0 ? minuteMs : hourMs));
     if (this.#sessions.size < this.#maxSessions) return;
     throw refusal(429, "TOOMANYREQUESTS", `more than ${this.#maxSessions} uploads are under way`, {
       headers: { "retry-after": "60" },

@@ -65,6 +65,20 @@ describe("Uploads", () => {
     });
   });
 
+  test("removes the bytes of abandoned sessions when another upload begins", async () => {
+    await withFolder({}, async (folder) => {
+      let now = Date.now();
+      const uploads = new Uploads(folder, { random, now: () => new Date(now) });
+      const abandoned = await uploads.start("app");
+      await abandoned.append(await chunk(10), unclaimed);
+      now += 25 * hour;
+      const next = await uploads.start("app");
+      expect(await readdir(folder)).toEqual([]);
+      expect(await refused(uploads.find("app", abandoned.id))).toBe(404);
+      expect((await uploads.find("app", next.id)).size).toBe(0);
+    });
+  });
+
   test("refuses more sessions than its bound with 429, and makes room from those that nobody uses", async () => {
     await withFolder({}, async (folder) => {
       let now = 0;
