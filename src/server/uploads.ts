@@ -1,7 +1,9 @@
+import type { Stats } from "node:fs";
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { hexOf } from "../core/hashing.ts";
 import type { Random } from "../core/ports.ts";
+import { errorCode } from "../store/file-error.ts";
 import { refusal } from "./errors.ts";
 import { UploadSession } from "./upload-session.ts";
 
@@ -75,7 +77,11 @@ export class Uploads {
   }
 
   #ready(): Promise<void> {
-    this.#adopted ??= this.#adopt();
+    this.#adopted ??= this.#adopt().catch((error: unknown) => {
+      // The next request tries again: the folder may be usable by then
+      this.#adopted = undefined;
+      throw error;
+    });
     return this.#adopted;
   }
 
@@ -86,11 +92,13 @@ export class Uploads {
     for (const file of await readdir(this.#folder)) {
       const path = join(this.#folder, file);
       // A process that died while it put a whole blob into its layout; the client will send it again
-      if (file.endsWith(".whole")) await rm(path, { recursive: true });
+      if (file.endsWith(".whole")) await rm(path, { recursive: true, force: true });
       const id = /^([0-9a-f-]{36})\.[0-9a-f]{32}$/.exec(file)?.[1];
       if (id === undefined) continue;
-      const found = await stat(path);
-      if (now - found.mtimeMs > this.#maxAgeMs || this.#sessions.size >= this.#maxSessions) await rm(path);
+      const found = await statIfThere(path);
+      if (found === undefined) continue;
+      const surplus = now - found.mtimeMs > this.#maxAgeMs || this.#sessions.size >= this.#maxSessions;
+      if (surplus) await rm(path, { force: true });
       else this.#sessions.set(id, new UploadSession(id, path, found.size, found.mtimeMs));
     }
   }
@@ -108,6 +116,16 @@ export class Uploads {
     throw refusal(429, "TOOMANYREQUESTS", `more than ${this.#maxSessions} uploads are under way`, {
       headers: { "retry-after": "60" },
     });
+  }
+}
+
+/** Undefined where the file is gone: another process may have taken it up, or removed it. */
+async function statIfThere(path: string): Promise<Stats | undefined> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw error;
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { open, readdir, readFile } from "node:fs/promises";
+import { open, readdir, readFile, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { digestOf } from "../../src/oci/make.ts";
 import { random } from "../../src/runtime/random.ts";
@@ -76,6 +76,28 @@ describe("Uploads", () => {
       expect(await readdir(folder)).toEqual([]);
       expect(await refused(uploads.find("app", abandoned.id))).toBe(404);
       expect((await uploads.find("app", next.id)).size).toBe(0);
+    });
+  });
+
+  test("works as soon as its folder can be used, also where it could not be before", async () => {
+    await withFolder({ ".uploads": "not a folder" }, async (folder) => {
+      const path = join(folder, ".uploads");
+      const uploads = new Uploads(path, { random, now: () => new Date() });
+      await expect(uploads.start("app")).rejects.toMatchObject({ code: "EEXIST" });
+      await rm(path);
+      const session = await uploads.start("app");
+      expect((await uploads.find("app", session.id)).size).toBe(0);
+    });
+  });
+
+  test("takes up the other sessions where one is gone that was listed", async () => {
+    await withFolder({}, async (folder) => {
+      const options = { random, now: () => new Date() };
+      const session = await new Uploads(folder, options).start("app");
+      await session.append(await chunk(100), unclaimed);
+      // Listed, and not there: as a file that another process removes in between
+      await symlink("absent", join(folder, `00000000-0000-0000-0000-000000000000.${"0".repeat(32)}`));
+      expect((await new Uploads(folder, options).find("app", session.id)).size).toBe(100);
     });
   });
 
