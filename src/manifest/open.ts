@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { open, stat } from "node:fs/promises";
-import { dirname, isAbsolute, resolve } from "node:path";
+import { dirname, isAbsolute, join, resolve } from "node:path";
 import { InvalidInputError, LibraryError } from "../core/error.ts";
 import type { Digest } from "../oci/digest.ts";
 import { defaultManifestPath } from "./defaults.ts";
@@ -20,16 +20,22 @@ export interface OpenedManifest extends LoadedManifest {
 }
 
 /**
- * The manifest at `path`, relative to `cwd` (default `.library.manifest.yaml`). Nothing else that it names needs to
- * exist. Throws `invalid-manifest-file` where there is none, or none that can be used, with every problem.
+ * The manifest at `path`, relative to `cwd`: a file, or a folder that holds `.library.manifest.yaml`, by default `cwd`
+ * itself. Nothing else that it names needs to exist. Throws `invalid-manifest-file` where there is none, or none that can be used, with every problem.
  */
 export async function openManifest(path: string | undefined, cwd: string): Promise<OpenedManifest> {
-  const name = path ?? defaultManifestPath;
+  const name = path === undefined ? defaultManifestPath : await fileName(path, cwd);
   const manifestPath = resolve(cwd, name);
   const bytes = await readBounded(manifestPath, name);
   const loaded = loadManifest(bytes, name);
   const digest: Digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
   return { ...loaded, manifestPath, digest, ...manifestFiles(manifestPath, loaded.value) };
+}
+
+async function fileName(path: string, cwd: string): Promise<string> {
+  // What is not there is told when it is read
+  const found = await stat(resolve(cwd, path)).catch(() => undefined);
+  return found?.isDirectory() ? join(path, defaultManifestPath) : path;
 }
 
 /** The folder of the manifest at `manifestPath`, its build context, and its Dockerfile: absolute, or joined to the context. */

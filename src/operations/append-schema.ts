@@ -4,6 +4,7 @@ import { shellWords } from "../core/shell-words.ts";
 import { parseLayerSpec } from "../image/layer-spec.ts";
 import { parseReference } from "../oci/reference.ts";
 import { explicitReferenceSchema, platformsSchema } from "./input-schema.ts";
+import { manifestNameSchema } from "./manifest-name.ts";
 
 /** `NAME=VALUE`, divided at the first `=`. */
 const pairSchema = v.pipe(
@@ -75,7 +76,7 @@ export const appendSchema = v.pipe(
     platform: platformsSchema,
     compression: v.optional(v.picklist(["gzip", "zstd"], "expected gzip or zstd"), "gzip"),
     output: v.optional(explicitReferenceSchema),
-    manifest: v.optional(v.pipe(v.string(), v.minLength(1, "expected a file"))),
+    manifest: manifestNameSchema,
     layout: v.optional(v.pipe(v.string(), v.minLength(1, "expected a folder"))),
     tag: v.optional(v.array(v.string()), []),
   }),

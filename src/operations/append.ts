@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { Context } from "../core/context.ts";
 import { UsageError } from "../core/error.ts";
@@ -8,6 +9,7 @@ import { type ConfigEdits, isGiven } from "../image/config.ts";
 import { type Layer, makeLayer } from "../image/layer.ts";
 import { requireLayerKind } from "../image/layer-kind.ts";
 import type { LayerSpec } from "../image/layer-spec.ts";
+import { defaultManifestPath } from "../manifest/defaults.ts";
 import type { Annotations } from "../oci/annotations.ts";
 import { parseConfig } from "../oci/config.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -89,13 +91,20 @@ export async function append(context: Context, input: AppendInput): Promise<Appe
   const { output } = input;
   if (output === undefined) {
     throw new UsageError("Cannot append: neither --output nor --manifest says where the image goes", {
-      hint: 'Give -o, as "-o oci:dist:1.0", or -m with a library manifest',
+      hint: (await hasManifest(context))
+        ? `Give "-m ${defaultManifestPath}" to make the image of that manifest, or -o, as "-o oci:dist:1.0"`
+        : 'Give -o, as "-o oci:dist:1.0", or -m with a library manifest',
     });
   }
   refuseUnusable(input, output);
   const given = [...new Set([...(output.tag === undefined ? [] : [output.tag]), ...input.tag])];
   const tags = given.length === 0 && output.location.kind === "registry" ? ["latest"] : given;
   return makeImage(context, input, sourceDate(context) ?? new Date(0), { location: output.location, tags });
+}
+
+async function hasManifest({ cwd }: Context): Promise<boolean> {
+  const found = await stat(resolve(cwd, defaultManifestPath)).catch(() => undefined);
+  return found?.isFile() ?? false;
 }
 
 /** Where an image that was put together goes. */

@@ -1,6 +1,8 @@
+import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
 import { type BuildReport, readBuildReport } from "../build/report.ts";
 import type { Context } from "../core/context.ts";
-import { isLibraryError, LibraryError } from "../core/error.ts";
+import { isLibraryError, LibraryError, UsageError } from "../core/error.ts";
 import type { Report } from "../core/report.ts";
 import { type OpenedManifest, openManifest } from "../manifest/open.ts";
 import { type ImageName, imageNames, resolveTag } from "../manifest/references.ts";
@@ -53,6 +55,7 @@ export interface PushImageReport extends Report {
  * nothing landed.
  */
 export async function pushImage(context: Context, input: PushImageInput): Promise<PushImageReport> {
+  if (input.manifest !== undefined) await refuseReference(input.manifest, context.cwd);
   const manifest = await openManifest(input.manifest, context.cwd);
   const workspace = openWorkspace(context, manifest, undefined);
   const report = usable(await readBuildReport(workspace.report), manifest);
@@ -78,6 +81,20 @@ export async function pushImage(context: Context, input: PushImageInput): Promis
   } finally {
     await store.close();
   }
+}
+
+/** Who knows other tools names an image here: told apart from a file that is not there by what it looks like. */
+async function refuseReference(name: string, cwd: string): Promise<void> {
+  if (!/[:/]/.test(name) || /^[./~]|\.(?:ya?ml|json)$/i.test(name)) return;
+  const isThere = await stat(resolve(cwd, name)).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) return;
+  throw new UsageError(`Cannot push ${name}: there is no such manifest`, {
+    code: "invalid-manifest-file",
+    hint: `push image takes a manifest: name the image with "--tag ${quoted(name)}", or use "library copy oci:.library/layout:TAG ${quoted(name)}"`,
+  });
 }
 
 /** The report of a finished build of this very manifest; throws `build-missing` with the next step for any other. */

@@ -42,19 +42,25 @@ describe("openManifest() resolves against the manifest's folder", () => {
 });
 
 describe("openManifest() refuses", () => {
-  test.each<[string, Readonly<Record<string, string | Uint8Array>>, string]>([
+  test.each<[string, Readonly<Record<string, string | Uint8Array>>, string, string?]>([
     ["a missing file", {}, "m.yaml"],
-    ["a folder", { "m.yaml/x": "" }, "m.yaml"],
+    ["a folder without a manifest", { "sub/x": "" }, "sub", "sub/.library.manifest.yaml"],
+    [
+      "a folder that holds a folder of that name",
+      { "sub/.library.manifest.yaml/x": "" },
+      "sub",
+      "sub/.library.manifest.yaml",
+    ],
     ["a path below a file", { m: "" }, "m/m.yaml"],
     ["50 MB", { "m.yaml": new Uint8Array(50_000_000) }, "m.yaml"],
     ["an empty file", { "m.yaml": "" }, "m.yaml"],
     ["a list", { "m.yaml": "- a\n" }, "m.yaml"],
     ["one value", { "m.yaml": "a\n" }, "m.yaml"],
-  ])("%s", async (_, files, path) => {
+  ])("%s", async (_, files, path, file = path) => {
     await withFiles(files, async (cwd) => {
       const error = await invalidInput(() => openManifest(path, cwd));
       expect(error.code).toBe("invalid-manifest-file");
-      expect(error.problems[0]?.file).toBe(path);
+      expect(error.problems[0]?.file).toBe(file);
     });
   });
 });

@@ -416,6 +416,13 @@ describe("append() with a manifest", () => {
     });
   });
 
+  test("names the manifest of the folder where neither it nor an output is given", async () => {
+    const hint = expect.stringContaining("-m .library.manifest.yaml");
+    await inFolder(files, async (context) => {
+      await expect(run(context, { layer: ["dist"] })).rejects.toMatchObject({ code: "usage", hint });
+    });
+  });
+
   test("writes into another layout, and records where", async () => {
     await inFolder(files, async (context, folder) => {
       const report = await run(context, { manifest: ".library.manifest.yaml", layer: ["dist"], layout: "elsewhere" });

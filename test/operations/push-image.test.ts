@@ -50,6 +50,27 @@ async function digestAt(context: Context, reference: string): Promise<string> {
 }
 
 describe("pushImage()", () => {
+  test.each(["registry.example.org/astro/viewer:1", "viewer:1", "astro/viewer"])(
+    "takes no reference, and says what does: %s",
+    async (manifest) => {
+      await withFiles({}, (folder) =>
+        withRealContext({ cwd: folder }, async (context) => {
+          const hint = expect.stringMatching(new RegExp(`--tag ${manifest}.*library copy`));
+          await expect(pushImage(context, { ...input, manifest })).rejects.toMatchObject({
+            code: "invalid-manifest-file",
+            hint,
+          });
+        }),
+      );
+    },
+  );
+
+  test("takes a folder that holds a manifest", async () => {
+    await withBuilt(async (context, _, __, digest) => {
+      expect((await pushImage(context, { ...input, manifest: ".", dryRun: true })).digest).toBe(digest as never);
+    });
+  });
+
   test("puts the image under every tag, whole, with its digest", async () => {
     await withBuilt(async (context, registry, _, digest) => {
       const report = await pushImage(context, input);

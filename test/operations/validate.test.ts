@@ -75,6 +75,14 @@ describe("validate() refuses", () => {
   });
 });
 
+test("validate() takes a folder that holds a manifest", async () => {
+  await withFiles({ [`sub/${name}`]: minimalManifest, "sub/Dockerfile": "" }, async (cwd) => {
+    expect((await validate(fixedContext({ cwd }), { manifest: "sub" })).file).toBe(`sub/${name}`);
+    const error = await invalidInput(() => validate(fixedContext({ cwd }), { manifest: "." }));
+    expect(error.problems[0]?.file).toBe(name);
+  });
+});
+
 test("validate() takes the manifest that is named", async () => {
   await withFiles({ "sub/m.yaml": minimalManifest, "sub/Dockerfile": "" }, async (cwd) => {
     expect((await validate(fixedContext({ cwd }), { manifest: "sub/m.yaml" })).file).toBe("sub/m.yaml");

@@ -35,7 +35,12 @@ export const append = defineCommand({
       description: "Where the image goes: host/repository:tag, oci:DIR:tag or oci-archive:FILE:tag",
     },
     tag: { kind: "values", short: "t", placeholder: "TAG", description: "Further tag at the output" },
-    manifest: { kind: "value", short: "m", placeholder: "FILE", description: "Library manifest that says the rest" },
+    manifest: {
+      kind: "value",
+      short: "m",
+      placeholder: "FILE",
+      description: "Library manifest, or its folder, that says the rest",
+    },
     layout: { kind: "value", placeholder: "DIR", description: "With -m: another layout", default: ".library/layout" },
   },
   network: true,

@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { manifestName, manifestNameSchema } from "../../operations/manifest-name.ts";
 import { defineCommand } from "../command.ts";
 
 export const validate = defineCommand({
@@ -6,14 +7,22 @@ export const validate = defineCommand({
   summary: "Check a library manifest and the files that it names",
   description: "Reports every problem at once, each with its line and column; exit status 2 where there is one.",
   arguments: {
+    file: { kind: "optional", placeholder: "MANIFEST", description: "Library manifest or its folder, as with -m" },
+  },
+  options: {
     manifest: {
-      kind: "optional",
-      placeholder: "MANIFEST",
-      description: "The manifest; .library.manifest.yaml by default",
+      kind: "value",
+      short: "m",
+      placeholder: "FILE",
+      description: "Library manifest or its folder",
+      default: ".library.manifest.yaml",
     },
   },
   examples: ["library validate", "library validate --json services/viewer/.library.manifest.yaml"],
-  input: v.strictObject({ manifest: v.optional(v.string()) }),
+  input: v.pipe(
+    v.strictObject({ file: manifestNameSchema, manifest: manifestNameSchema }),
+    v.transform(({ file, manifest }) => ({ manifest: manifestName(file, manifest) })),
+  ),
   run: () => import("../../operations/validate.ts").then((module) => module.validate),
   text: (report, style) =>
     [
