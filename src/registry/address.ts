@@ -11,31 +11,48 @@ export function isLoopback(hostname: string): boolean {
 }
 
 /**
+ * Whether a connection to the host of a URL (addresses in the canonical form that URL gives them) ends at this machine.
+ * Wider than `isLoopback`, and only good for refusing: it allows nothing.
+ */
+export function isThisMachine(hostname: string): boolean {
+  const host = unmapped(hostname);
+  return isLoopback(host) || host === "[::]" || /^0\.[0-9]+\.[0-9]+\.[0-9]+$/.test(host);
+}
+
+/** The host without the dot that ends a full name, and an IPv4 address in IPv6 as that: RFC 4291, section 2.5.5.2. */
+function unmapped(hostname: string): string {
+  const mapped = /^\[::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/.exec(hostname);
+  if (mapped === null) return hostname.replace(/\.$/, "");
+  const halves = mapped.slice(1).map((half) => Number.parseInt(half, 16));
+  return halves.flatMap((half) => [half >> 8, half & 0xff]).join(".");
+}
+
+/**
  * Whether the host of a URL (IPv4 in the canonical form that URL gives it) is a link-local address or a cloud's
  * metadata service, which a registry on the internet has no reason to send a client to.
  */
 export function isLinkLocal(hostname: string): boolean {
-  const mapped = /^\[::ffff:([0-9a-f]{1,4}):[0-9a-f]{1,4}\]$/.exec(hostname);
+  const host = unmapped(hostname);
   return (
-    /^169\.254\./.test(hostname) ||
-    mapped?.[1] === "a9fe" ||
-    /^\[fe[89ab][0-9a-f]:/.test(hostname) ||
-    hostname === "[fd00:ec2::254]" ||
-    /^metadata(?:\.google\.internal)?\.?$/.test(hostname) ||
-    hostname === "100.100.100.200"
+    /^169\.254\.[0-9]+\.[0-9]+$/.test(host) ||
+    /^\[fe[89ab][0-9a-f]:/.test(host) ||
+    host === "[fd00:ec2::254]" ||
+    /^metadata(?:\.google\.internal)?$/.test(host) ||
+    host === "100.100.100.200"
   );
 }
 
 /** Whether the host is on a private network by its address or its name of one label, so that it may name neighbours. */
 export function isPrivate(hostname: string): boolean {
+  const host = unmapped(hostname);
   return (
-    /^[^.:[\]]+$/.test(hostname) ||
-    isLoopback(hostname) ||
-    isLinkLocal(hostname) ||
-    /^10\./.test(hostname) ||
-    /^192\.168\./.test(hostname) ||
-    /^172\.(?:1[6-9]|2[0-9]|3[01])\./.test(hostname) ||
-    /^\[f[cd]/.test(hostname)
+    /^[^.:[\]]+$/.test(host) ||
+    isThisMachine(host) ||
+    isLinkLocal(host) ||
+    /^10\.[0-9]+\.[0-9]+\.[0-9]+$/.test(host) ||
+    /^192\.168\.[0-9]+\.[0-9]+$/.test(host) ||
+    /^172\.(?:1[6-9]|2[0-9]|3[01])\.[0-9]+\.[0-9]+$/.test(host) ||
+    /^\[f[cd][0-9a-f]{2}:/.test(host)
   );
 }
 

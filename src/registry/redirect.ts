@@ -1,6 +1,6 @@
 import { LibraryError } from "../core/error.ts";
 import type { Http, HttpRequest, HttpResponse } from "../core/ports.ts";
-import { isLinkLocal, isLoopback, isPrivate } from "./address.ts";
+import { isLinkLocal, isPrivate, isThisMachine } from "./address.ts";
 import { discard } from "./discard.ts";
 import { printable, printableUrl } from "./printable.ts";
 
@@ -17,7 +17,7 @@ const maxRedirects = 10;
 /**
  * Sends the request and follows redirects: 307 and 308 always, 301, 302 and 303 for GET and HEAD. `Authorization` goes
  * to the first host only and is not taken up again on the way back. Throws `insecure-refused` for a redirect from https
- * to http, to a link-local address from a public one, or to another scheme, `registry-error` after ten redirects.
+ * to http, to a link-local address or this machine from a public one, or to another scheme, `registry-error` after ten redirects.
  * distribution-spec (main), "Redirects".
  */
 export async function sendFollowing(http: Http, request: HttpRequest, purpose: string): Promise<LocatedResponse> {
@@ -54,7 +54,7 @@ export function checkTarget(location: string, from: URL, purpose: string): URL {
     throw refused(purpose, shown, "plain http after https");
   }
   if (isLinkLocal(url.hostname) && !isPrivate(from.hostname)) throw refused(purpose, shown, "a link-local address");
-  if (isLoopback(url.hostname) && !isPrivate(from.hostname))
+  if (isThisMachine(url.hostname) && !isPrivate(from.hostname))
     throw refused(purpose, shown, "an address of this machine");
   url.hash = "";
   return url;

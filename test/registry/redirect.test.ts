@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { RegistryClient } from "../../src/registry/client.ts";
+import { checkTarget } from "../../src/registry/redirect.ts";
 import { testIo } from "../support/io.ts";
 import { answerWith, rawServer } from "../support/raw-server.ts";
 import { type FakeRequest, type FakeResponse, fakeHttp, testSession } from "../support/session.ts";
@@ -73,12 +74,42 @@ describe("RegistryClient.send() and redirects", () => {
     "https://169.254.169.254/latest/meta-data",
     "https://0xa9fea9fe/",
     "https://[fe80::1]/",
+    "https://[febf::1]/",
+    "https://[::ffff:169.254.169.254]/",
+    "https://metadata.google.internal./",
     "https://127.0.0.1/x",
+    "https://127.1./x",
+    "https://0.0.0.0/x",
+    "https://0.1.2.3/x",
+    "https://[::]/x",
+    "https://[::1]/x",
+    "https://[::ffff:127.0.0.1]/x",
+    "https://[::ffff:0.0.0.0]/x",
+    "https://localhost./x",
+    "https://a.localhost./x",
   ])("refuses a redirect to %p as insecure", async (location) => {
     const { http, response } = get("r.example", () => ({ status: 307, headers: { location } }));
     await expect(response).rejects.toMatchObject({ code: "insecure-refused" });
     expect(http.requests).toHaveLength(1);
   });
+
+  test.each(["10.1.2.3", "[::ffff:10.1.2.3]", "[fd12::1]", "0.0.0.0", "localhost.", "registry"])(
+    "follows the private registry %p to this machine",
+    (host) => {
+      const from = new URL(`https://${host}/v2/`);
+      expect(checkTarget("https://127.0.0.1/x", from, "get").host).toBe("127.0.0.1");
+    },
+  );
+
+  test.each(["10.example.com", "[fd::1]", "[fc::1]", "[2001:db8::1]", "[::ffff:8.8.8.8]", "192.168.example.com"])(
+    "does not follow the public registry %p to this machine",
+    (host) => {
+      const from = new URL(`https://${host}/v2/`);
+      expect(() => checkTarget("https://127.0.0.1/x", from, "get")).toThrow(
+        expect.objectContaining({ code: "insecure-refused" }),
+      );
+    },
+  );
 
   test("gives up after ten redirects", async () => {
     const { http, response } = get("r.example", (_, number) => ({ status: 302, headers: { location: `/${number}` } }));
