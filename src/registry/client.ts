@@ -134,7 +134,13 @@ export class RegistryClient {
       if (response.status !== 401 || foreign || !first.trusted || round === 2) return result;
       const header = response.headers.get("www-authenticate");
       const base = this.#base(this.host.protocol ?? "https:");
-      const better = await answerChallenge(this.#place, base, header, request.scopes, authorization, io);
+      let better: string | undefined;
+      try {
+        better = await answerChallenge(this.#place, base, header, request.scopes, authorization, io);
+      } catch (error) {
+        await discard(response);
+        throw error;
+      }
       if (better === undefined) return result;
       await discard(response);
       authorization = better;

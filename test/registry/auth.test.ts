@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import type { Http } from "../../src/core/ports.ts";
 import { RegistryClient } from "../../src/registry/client.ts";
 import type { Credential } from "../../src/registry/credential.ts";
 import { testIo } from "../support/io.ts";
@@ -50,6 +51,35 @@ describe("RegistryClient.send() at a registry with tokens", () => {
     expect(token?.url.searchParams.get("service")).toBe("svc");
     expect(token?.url.searchParams.get("account")).toBe("ann");
     expect(http.requests[3]?.headers.get("authorization")).toBe("Bearer t1");
+  });
+
+  test("leaves no answer open where the token cannot be had", async () => {
+    const { http } = tokenRegistry({ answer: () => ({ status: 403, body: "no" }) });
+    const open = new Set<URL>();
+    const watched: Http = {
+      ...http,
+      async send(request) {
+        const response = await http.send(request);
+        const { body } = response;
+        open.add(request.url);
+        const taken = <T>(take: () => T): T => {
+          open.delete(request.url);
+          return take();
+        };
+        return {
+          ...response,
+          body: {
+            ...body,
+            bytes: (limit) => taken(() => body.bytes(limit)),
+            stream: () => taken(() => body.stream()),
+            cancel: () => taken(() => body.cancel()),
+          },
+        };
+      },
+    };
+    await expect(ask({ http: watched, credential: basic })()).rejects.toMatchObject({ code: "unauthorized" });
+    expect(http.requests.map(({ url }) => url.host)).toEqual(["r.example", "auth.r.example"]);
+    expect([...open]).toEqual([]);
   });
 
   test("fetches one token for 16 requests at a time", async () => {
