@@ -1,6 +1,6 @@
 import deprecatedIdentifiers from "spdx-license-ids/deprecated.json" with { type: "json" };
 import currentIdentifiers from "spdx-license-ids/index.json" with { type: "json" };
-import { nearest } from "../core/nearest.ts";
+import { meantLicenses } from "./license-names.ts";
 
 /** What an SPDX licence expression turned out to be. */
 export interface LicenseExpression {
@@ -17,8 +17,10 @@ export interface LicenseExpression {
  */
 export function readLicenseExpression(text: string): LicenseExpression {
   const reader = new Reader(text);
-  const problem = reader.read();
-  return { ...problem, deprecated: reader.deprecated };
+  const failure = reader.read();
+  // Names of several words, as "Apache License 2.0", are read as several licences
+  const meant = failure === undefined ? undefined : hintOf(meantLicenses(text));
+  return { ...failure, ...(meant === undefined ? {} : { hint: meant }), deprecated: reader.deprecated };
 }
 
 const current = new Map(currentIdentifiers.map((identifier) => [identifier.toLowerCase(), identifier]));
@@ -102,10 +104,9 @@ class Reader {
       return undefined;
     }
     if (identifierPattern.test(token) && current.has(name)) return undefined;
-    const known = nearest(token, current.values());
     return {
       problem: `${quote(token)} is not a licence of the SPDX list`,
-      hint: known === undefined ? "Take an identifier of spdx.org/licenses, or LicenseRef-NAME" : `Write "${known}"`,
+      hint: hintOf(meantLicenses(token)) ?? "Take an identifier of spdx.org/licenses, or LicenseRef-NAME",
     };
   }
 
@@ -115,6 +116,10 @@ class Reader {
       hint: `Write ${token.toUpperCase()} between two licences`,
     };
   }
+}
+
+function hintOf(identifiers: readonly string[]): string | undefined {
+  return identifiers.length === 0 ? undefined : `Write ${identifiers.map(quote).join(" or ")}`;
 }
 
 function quote(text: string): string {
