@@ -1,4 +1,4 @@
-import type { Event, NodeEvent, StepEvent, TransferEvent } from "../../core/event.ts";
+import type { Event, NodeEvent, StepEvent, TransferEvent, WaitEvent } from "../../core/event.ts";
 import type { TextStyle } from "../command.ts";
 import { formatDuration } from "./bytes.ts";
 import { renderWarning } from "./errors.ts";
@@ -35,6 +35,8 @@ export class Display {
   #drawnRows = 0;
   #stopTicking: (() => void) | undefined;
   #outputOf: string | undefined;
+  /** When the wait that was last told for a host and reason ends: sixteen connections wait for the same. */
+  readonly #waits = new Map<string, number>();
 
   constructor(settings: DisplaySettings) {
     this.#settings = settings;
@@ -47,8 +49,17 @@ export class Display {
     else if (event.kind === "debug") {
       if (debug) this.note(`${style.dim(`debug: ${visibleLine(redacted(event.message))}`)}\n`);
     } else if (event.kind === "wait") {
-      if (!quiet) this.note(`Waiting ${formatDuration(event.milliseconds)}: ${visibleLine(redacted(event.reason))}\n`);
+      if (!quiet) this.#wait(event);
     } else if (mode !== "none") this.#advance(event);
+  }
+
+  #wait({ reason, milliseconds }: WaitEvent): void {
+    const now = this.#settings.now();
+    // Some reasons name the blob: the host and the state are what matters
+    const key = reason.replace(/\bsha(?:256|512):[0-9a-f]+/g, "");
+    if ((this.#waits.get(key) ?? now) > now) return;
+    this.#waits.set(key, now + milliseconds);
+    this.note(`Waiting ${formatDuration(milliseconds)}: ${visibleLine(redacted(reason))}\n`);
   }
 
   #advance(event: NodeEvent | TransferEvent | StepEvent): void {

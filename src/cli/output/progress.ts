@@ -26,6 +26,10 @@ export class Progress {
   /** Bytes that are there: moved, or found present. */
   doneBytes = 0;
   startedAt: number | undefined;
+  /** When the first byte moved. */
+  movingSince: number | undefined;
+  /** Bytes that moved, those of retries too. */
+  movedBytes = 0;
   readonly #samples: { at: number; bytes: number }[] = [];
 
   /** Takes one event into account; `now` never goes back. */
@@ -43,6 +47,15 @@ export class Progress {
     const span = Math.max(200, Math.min(now - this.startedAt, speedWindowMs));
     const bytes = this.#samples.reduce((sum, sample) => sum + sample.bytes, 0);
     return bytes > 0 ? (bytes * 1000) / span : undefined;
+  }
+
+  /** Milliseconds until all bytes seen so far are there; undefined while the speed says nothing yet, or it is days. */
+  timeLeft(now: number): number | undefined {
+    const speed = this.speed(now);
+    if (speed === undefined || this.movingSince === undefined) return undefined;
+    if (this.movedBytes < meaningfulBytes && now - this.movingSince < meaningfulMs) return undefined;
+    const left = ((this.totalBytes - this.doneBytes) / speed) * 1000;
+    return left <= maxTimeLeftMs ? left : undefined;
   }
 
   #node(event: Extract<Event, { kind: "node" }>, now: number): void {
@@ -73,6 +86,8 @@ export class Progress {
 
   #transfer(digest: string, bytes: number, now: number): void {
     this.startedAt ??= now;
+    this.movingSince ??= now;
+    this.movedBytes += Math.max(0, bytes);
     this.#samples.push({ at: now, bytes });
     const active = this.active.get(digest);
     if (active === undefined) return;
@@ -92,6 +107,10 @@ export class Progress {
 }
 
 const speedWindowMs = 5000;
+/** Before this much has moved, or for this long, small manifests would speak for the large layers behind them. */
+const meaningfulBytes = 1024 * 1024;
+const meaningfulMs = 2000;
+const maxTimeLeftMs = 99 * 60 * 60 * 1000;
 const maxRows = 8;
 
 /** What a terminal of `columns` shows at this moment: rows without line ends, none wider than the terminal. */
@@ -134,8 +153,8 @@ function summary(progress: Progress, now: number): string {
   const speed = progress.speed(now);
   if (speed !== undefined) {
     parts.push(`${formatBytes(speed)}/s`);
-    const left = ((totalBytes - doneBytes) / speed) * 1000;
-    if (left >= 1000) parts.push(`${formatDuration(left)} left`);
+    const left = progress.timeLeft(now);
+    if (left !== undefined && left >= 1000) parts.push(`${formatDuration(left)} left`);
   }
   return parts.join(", ");
 }

@@ -22,6 +22,9 @@ test.each([
   [59_400, "59 s"],
   [185_000, "3 min 5 s"],
   [119_700, "2 min 0 s"],
+  [3_599_000, "59 min 59 s"],
+  [3_599_800, "1 h 0 min"],
+  [7_810_000, "2 h 10 min"],
 ])("formatDuration(%d) is %j", (milliseconds, text) => {
   expect(formatDuration(milliseconds)).toBe(text);
 });

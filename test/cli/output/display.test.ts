@@ -85,6 +85,23 @@ describe("Display", () => {
     expect(quiet.world.stderr()).toBe("");
   });
 
+  test("says once that several connections wait for the same host and reason, and again for the next wait", () => {
+    const { shown, world } = display("lines");
+    const blob = (letter: string): Event => {
+      const reason = `r.example.org: Cannot push sha256:${letter.repeat(64)}: 503`;
+      return { kind: "wait", reason, milliseconds: 2000 };
+    };
+    shown.event(wait);
+    shown.event(wait);
+    shown.event(blob("a"));
+    shown.event(blob("b"));
+    expect(world.stderr().split("\n").length).toBe(3);
+    world.advance(2000);
+    shown.event(wait);
+    shown.event({ ...wait, reason: "other.example.org: 429" });
+    expect(world.stderr().split("\n").length).toBe(5);
+  });
+
   test("shows debug events with --debug only, without secrets", () => {
     const silent = display("lines");
     silent.shown.event(debug);

@@ -65,6 +65,27 @@ describe("renderBars()", () => {
   });
 });
 
+describe("Progress.timeLeft()", () => {
+  test("is unknown while only a manifest has moved", () => {
+    const progress = progressOf([0, started(a, 1000 * mebibyte)], [0, started(b, 500)], [100, moved(b, 500)]);
+    expect(progress.speed(300)).toBeDefined();
+    expect(progress.timeLeft(300)).toBeUndefined();
+    expect(renderBars(progress, 300, 80).at(-1)).not.toContain("left");
+  });
+
+  test("is known after a mebibyte, or after two seconds", () => {
+    expect(progressOf([0, started(a, 3 * mebibyte)], [1000, moved(a, mebibyte)]).timeLeft(1000)).toBe(2000);
+    const slow = progressOf([0, started(a, 3000)], [1000, moved(a, 500)], [3000, moved(a, 500)]);
+    expect(slow.timeLeft(2900)).toBeUndefined();
+    expect(slow.timeLeft(3000)).toBe(6000);
+  });
+
+  test("is unknown where it were more than 99 hours", () => {
+    const crawling = progressOf([0, started(a, 1000 * mebibyte)], [0, moved(a, 500)], [5000, moved(a, 500)]);
+    expect(crawling.timeLeft(5000)).toBeUndefined();
+  });
+});
+
 describe("renderLine()", () => {
   test("sums up while nodes are under way, and is silent after", () => {
     const progress = progressOf([0, started(a, 4 * mebibyte)], [4000, moved(a, mebibyte)]);
