@@ -1,5 +1,5 @@
 import type { Context } from "../core/context.ts";
-import { UsageError } from "../core/error.ts";
+import { RegistryError, UsageError } from "../core/error.ts";
 import type { Report } from "../core/report.ts";
 import { parseRegistry } from "../oci/reference.ts";
 import type { Credential } from "../registry/credential.ts";
@@ -30,7 +30,7 @@ export interface LoginReport extends Report {
 export async function login(context: Context, input: LoginInput): Promise<LoginReport> {
   const registry = parseRegistry(input.registry);
   const credential = await askCredential(context, registry, input);
-  if ((await checkCredential(context, registry, credential, context)) === "not-asked") {
+  if ((await checked(context, registry, credential)) === "not-asked") {
     const message = `${registry} asks for no credentials; they are kept without having been tried`;
     context.emit({ kind: "warning", code: "no-authentication", message });
   }
@@ -50,6 +50,20 @@ export interface LogoutReport extends Report {
 export async function logout(context: Context, input: { readonly registry: string }): Promise<LogoutReport> {
   const registry = parseRegistry(input.registry);
   return { status: "ok", registry, ...(await eraseCredentials(context, registry, context)) };
+}
+
+async function checked(context: Context, registry: string, credential: Credential): Promise<"accepted" | "not-asked"> {
+  try {
+    return await checkCredential(context, registry, credential, context);
+  } catch (error) {
+    // Its hint, to log in, would be no help here. After a 403 the registry knows the user
+    if (!(error instanceof RegistryError) || error.code !== "unauthorized" || error.refusal.status === 403) throw error;
+    const what = credential.kind === "basic" ? "the user name or the password is" : "the identity token is";
+    throw new RegistryError("unauthorized", `Cannot log in to ${registry}: ${what} wrong`, error.refusal, {
+      hint: `Run "library login ${registry}" again, with what the registry gave you`,
+      cause: error,
+    });
+  }
 }
 
 async function askCredential(context: Context, registry: string, input: LoginInput): Promise<Credential> {

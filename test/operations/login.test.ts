@@ -72,7 +72,12 @@ describe("login()", () => {
   ])("fails with unauthorized where %s refuses them, and keeps and shows nothing", async (_, given) => {
     await withPlaces({ ...given, stdin: "wrong-guess" }, async (world) => {
       const error = await run(world, { username: "alice", passwordStdin: true }).catch((thrown: Error) => thrown);
-      expect(error).toMatchObject({ code: "unauthorized", exitStatus: 3 });
+      expect(error).toMatchObject({
+        code: "unauthorized",
+        exitStatus: 3,
+        message: expect.stringContaining("wrong"),
+        hint: expect.stringContaining("again"),
+      });
       expect(await readdir(world.folder)).toEqual([]);
       expect(`${shown(world)}${String(error)}`).not.toContain("wrong-guess");
     });
