@@ -52,8 +52,7 @@ async function commandLinePage(): Promise<string> {
     Object.entries(spec.options ?? {})
       .map(flagCell)
       .join(", ") || "–",
-    [...(spec.network === true ? ["registry"] : []), ...(spec.digest === undefined ? [] : ["digest"])].join(", ") ||
-      "–",
+    [...networkCell(spec), ...(spec.digest === undefined ? [] : ["digest"])].join(", ") || "–",
   ]);
   return [
     "# The command line",
@@ -69,6 +68,11 @@ async function commandLinePage(): Promise<string> {
   ]
     .join("\n\n")
     .concat("\n");
+}
+
+function networkCell({ network }: AnyCommand): readonly string[] {
+  if (network === "asking") return ["registry without `--concurrency`"];
+  return network === true ? ["registry"] : [];
 }
 
 function commandSection(spec: AnyCommand): string {

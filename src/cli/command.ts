@@ -51,8 +51,8 @@ export interface CommandSpec<Schema extends v.GenericSchema, R extends Report> {
   readonly description?: string;
   readonly arguments?: Readonly<Record<string, ArgumentSpec>>;
   readonly options?: Readonly<Record<string, OptionSpec>>;
-  /** Takes the flags of `registryOptions`: the command talks to registries. */
-  readonly network?: boolean;
+  /** Takes the flags of `registryOptions`: the command talks to registries; `asking` where one request follows the other. */
+  readonly network?: boolean | "asking";
   /** Takes `--digest-file FILE`, into which this digest of the report is written. */
   readonly digest?: (report: R) => string | undefined;
   /** What follows a bare `--` is given to the input as `passthrough`. */

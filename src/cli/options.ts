@@ -37,6 +37,8 @@ export const registryOptions = {
   },
 } as const satisfies Options;
 
+const { concurrency: _, ...askingOptions } = registryOptions;
+
 /** The flag of every command whose result has a digest. */
 export const digestOptions = {
   digestFile: { kind: "value", placeholder: "FILE", description: "Write the digest of the result to this file" },
@@ -54,6 +56,7 @@ export function optionGroups(spec: AnyCommand): readonly OptionGroup[] {
   const own = { ...spec.options, ...(spec.digest === undefined ? {} : digestOptions) };
   if (Object.keys(own).length > 0) groups.push({ heading: "Flags", options: own });
   if (spec.network === true) groups.push({ heading: "Registry flags", options: registryOptions });
+  if (spec.network === "asking") groups.push({ heading: "Registry flags", options: askingOptions });
   groups.push({ heading: "Common flags", options: commonOptions });
   return groups;
 }

@@ -24,7 +24,7 @@ export interface DeleteReport extends Report {
   readonly digest: Digest;
   /** The tags that go: the one asked for, or all that point at the digest. */
   readonly tags: readonly string[];
-  /** False after a dry run, or where the user said no. */
+  /** False after a dry run (status `ok`), or where the user said no (status `no`). */
   readonly deleted: boolean;
 }
 
@@ -47,7 +47,8 @@ export async function deleteReference(context: Context, input: DeleteInput): Pro
     const onlyTag = reference.digest === undefined ? reference.tag : undefined;
     const tags = onlyTag === undefined ? await tagsOf(context, backend, digest) : [onlyTag];
     const report = { status: "ok" as const, reference: name, digest, tags };
-    if (input.dryRun || !(await agreed(context, input, tags))) return { ...report, deleted: false };
+    if (input.dryRun) return { ...report, deleted: false };
+    if (!(await agreed(context, input, tags))) return { ...report, status: "no", deleted: false };
     await backend.remove(onlyTag === undefined ? { kind: "manifest", digest } : { tag: onlyTag }, context);
     if (onlyTag === undefined) await removeLeftTags(context, backend, digest, tags);
     return { ...report, deleted: true };

@@ -46,20 +46,41 @@ export async function serve(context: Context, input: ServeInput): Promise<ServeR
     readOnly: input.readOnly,
     ...(htpasswd === undefined ? {} : { htpasswd }),
   });
-  const options: ServeOptions = { ...input.address, handler: registry, ...(tls ? { tls } : {}) };
+  const options: ServeOptions = { ...input.address, handler: told(context, registry), ...(tls ? { tls } : {}) };
   const server = await context.serve(options);
   try {
     context.emit({ kind: "step", state: "finished", name: `Serving ${root} at ${server.url}` });
     if (input.addressFile !== undefined) await writeAddress(context, absolute(context, input.addressFile), server);
-    if (htpasswd && !tls && !isLoopback(input.address.hostname)) {
-      const message = "Passwords travel in plain text: give --tls-cert and --tls-key";
-      context.emit({ kind: "warning", code: "plain-text-credentials", message });
-    }
+    warnOfStrangers(context, input, server.url);
     await aborted(context.signal);
   } finally {
     await server.stop(graceMs);
   }
   return { status: "ok", url: server.url, root };
+}
+
+/** The handler, which tells each request and its status as a `debug` event. */
+function told(context: Context, handler: ServeOptions["handler"]): ServeOptions["handler"] {
+  return async (request) => {
+    const response = await handler(request);
+    context.emit({ kind: "debug", message: `${request.method} ${request.target} ${response.status}` });
+    return response;
+  };
+}
+
+/** Says what others than this machine's users can do, where they can reach the registry. */
+function warnOfStrangers(context: Context, input: ServeInput, url: string): void {
+  if (isLoopback(input.address.hostname)) return;
+  if (input.htpasswd === undefined) {
+    const what = input.readOnly ? "read all of it" : "read and change all of it";
+    const message = `Whoever reaches ${url} may ${what}: give --htpasswd`;
+    context.emit({ kind: "warning", code: "no-authentication", message });
+  }
+  if (input.tlsCert === undefined) {
+    const what = input.htpasswd === undefined ? "Images travel" : "Passwords and images travel";
+    const code = input.htpasswd === undefined ? "plain-text" : "plain-text-credentials";
+    context.emit({ kind: "warning", code, message: `${what} in plain text: give --tls-cert and --tls-key` });
+  }
 }
 
 function absolute(context: Context, path: string): string {

@@ -74,3 +74,36 @@ test("no name or alias is given twice", () => {
   const names = commands.flatMap((entry) => [entry.name, ...(entry.aliases ?? [])]);
   expect(new Set(names).size).toBe(names.length);
 });
+
+function loadedAs(name: string) {
+  const found = loaded.find(({ entry }) => entry.name === name);
+  if (found === undefined) throw new Error(`No command ${name}`);
+  return found.spec;
+}
+
+test.each([
+  ["5077", { hostname: "127.0.0.1", port: 5077 }],
+  [":5078", { hostname: "127.0.0.1", port: 5078 }],
+  ["0.0.0.0:1", { hostname: "0.0.0.0", port: 1 }],
+  ["[::1]:0", { hostname: "::1", port: 0 }],
+])("serve takes the address %s", async (address, parsed) => {
+  expect(parseInput(await loadedAs("serve"), { root: "x", address })).toMatchObject({ address: parsed });
+});
+
+test.each(["", ":", "host", "host:", "::1:5000", ":65536"])("serve refuses the address %p", async (address) => {
+  const spec = await loadedAs("serve");
+  expect(() => parseInput(spec, { root: "x", address })).toThrow(expect.objectContaining({ code: "usage" }));
+});
+
+test("completion names the shell that it does not know", async () => {
+  const spec = await loadedAs("completion");
+  expect(() => parseInput(spec, { shell: "ksh" })).toThrow(
+    expect.objectContaining({ message: expect.stringContaining('"ksh"') }),
+  );
+});
+
+test.each(["login", "logout", "ping"])("%s takes the flags of registries, but no --concurrency", async (name) => {
+  const spec = await loadedAs(name);
+  expect(parseCommandLine(spec, ["x", "--plain-http"]).shared).toEqual({ plainHttp: true });
+  expect(() => parseCommandLine(spec, ["x", "--concurrency", "2"])).toThrow(expect.objectContaining({ code: "usage" }));
+});

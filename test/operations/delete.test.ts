@@ -64,7 +64,12 @@ describe.each(["HOST/a/b", "oci:source"])("deleteReference() in %s", (written) =
     await seeded(written, async (world, place, digest) => {
       world.registry.requests.length = 0;
       const report = await run(world, place + what.replace("DIGEST", digest), { dryRun: true, yes: false });
-      expect(report).toMatchObject({ deleted: false, digest, tags: what === ":1" ? ["1"] : ["1", "also"] });
+      expect(report).toMatchObject({
+        status: "ok",
+        deleted: false,
+        digest,
+        tags: what === ":1" ? ["1"] : ["1", "also"],
+      });
       expect(world.registry.requests.filter(({ method }) => method === "DELETE")).toEqual([]);
       for (const left of [":1", ":also", `@${digest}`]) expect(await isThere(world, place + left)).toBe(true);
     });
@@ -109,7 +114,8 @@ describe("deleteReference() on a terminal", () => {
     await seeded(
       "oci:source",
       async (world, place, digest) => {
-        expect((await run(world, `${place}@${digest}`, { yes: false })).deleted).toBe(deleted);
+        const report = await run(world, `${place}@${digest}`, { yes: false });
+        expect(report).toMatchObject({ deleted, status: deleted ? "ok" : "no" });
         expect(await isThere(world, `${place}:1`)).toBe(!deleted);
         expect(world.context.asked).toEqual([expect.stringContaining("1, also")]);
       },

@@ -74,6 +74,41 @@ describe("serve()", () => {
     });
   });
 
+  test.each<[string, Partial<ServeInput>, readonly string[]]>([
+    ["127.0.0.1", {}, []],
+    ["0.0.0.0", {}, ["no-authentication", "plain-text"]],
+    ["0.0.0.0", { root: ".", readOnly: true }, ["no-authentication", "plain-text"]],
+    ["0.0.0.0", { htpasswd: "users" }, ["plain-text-credentials"]],
+    ["127.0.0.1", { htpasswd: "users" }, []],
+    ["0.0.0.0", { tlsCert: "cert.pem", tlsKey: "key.pem" }, ["no-authentication"]],
+    ["0.0.0.0", { tlsCert: "cert.pem", tlsKey: "key.pem", htpasswd: "users" }, []],
+  ])("on %s with %p warns of %p", async (hostname, input, codes) => {
+    const { cert, key } = makeServerCertificate(makeAuthority("Test authority"), { ip: ["127.0.0.1"] });
+    await withFolder({ users: `alice:${hashSync("secret", 4)}\n`, "cert.pem": cert, "key.pem": key }, async (cwd) => {
+      const events: Event[] = [];
+      const context = fixedContext({ cwd, signal: AbortSignal.abort() });
+      await serve(
+        {
+          ...context,
+          emit: (event) => void events.push(event),
+          serve: async () => ({ url: "http://x:1", port: 1, stop: async () => {} }),
+        },
+        { ...defaults, address: { hostname, port: 0 }, ...input },
+      );
+      expect(events.flatMap((event) => (event.kind === "warning" ? [event.code] : []))).toEqual([...codes]);
+    });
+  });
+
+  test("tells each request as a debug event", async () => {
+    await withFolder({}, async (cwd) => {
+      await serving(cwd, {}, async (url, events) => {
+        await fetch(`${url}/v2/none/tags/list?n=1`);
+        const told = events.flatMap((event) => (event.kind === "debug" ? [event.message] : []));
+        expect(told).toContain("GET /v2/none/tags/list?n=1 404");
+      });
+    });
+  });
+
   test("speaks TLS with the given certificate", async () => {
     const authority = makeAuthority("Test authority");
     const { cert, key } = makeServerCertificate(authority, { ip: ["127.0.0.1"] });

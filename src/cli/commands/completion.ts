@@ -15,7 +15,9 @@ export const completion = defineCommand({
     'bash: add "source <(library completion bash)" to ~/.bashrc. zsh: save it as "_library" in a folder of fpath. fish: save it as ~/.config/fish/completions/library.fish.',
   arguments: { shell: { kind: "required", placeholder: "bash|zsh|fish", description: "The shell" } },
   examples: ["library completion bash", "library completion fish"],
-  input: v.strictObject({ shell: v.picklist(["bash", "zsh", "fish"], "expected bash, zsh or fish") }),
+  input: v.strictObject({
+    shell: v.picklist(["bash", "zsh", "fish"], ({ received }) => `${received} is unknown, expected bash, zsh or fish`),
+  }),
   run:
     async () =>
     async (_, input): Promise<CompletionReport> => {

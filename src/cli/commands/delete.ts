@@ -7,7 +7,7 @@ export const deleteReference = defineCommand({
   aliases: ["rm"],
   summary: "Delete one tag, or a manifest with all its tags",
   description:
-    "REF:tag deletes the tag alone and leaves the image and its other tags; REF@digest deletes the manifest, and says which tags go with it.",
+    "REF:tag deletes the tag alone and leaves the image and its other tags; REF@digest deletes the manifest, and says which tags go with it. The blobs stay: there is no garbage collection yet.",
   arguments: {
     reference: { kind: "required", placeholder: "REF", description: "With a tag or a digest: nothing is implied" },
   },
@@ -23,7 +23,9 @@ export const deleteReference = defineCommand({
   input: v.strictObject({ reference: explicitReferenceSchema, dryRun: flagSchema, yes: flagSchema }),
   run: () => import("../../operations/delete.ts").then((module) => module.deleteReference),
   text: (report) => {
-    const tags = report.tags.length === 0 ? "no tag" : report.tags.join(", ");
-    return `${report.deleted ? "deleted" : "not deleted:"} ${report.reference} (${report.digest}; ${tags})`;
+    const verb = report.deleted ? "deleted" : report.status === "no" ? "not deleted:" : "would delete";
+    const isTag = !report.reference.includes("@");
+    const tags = isTag || report.tags.length === 0 ? "" : ` with tags ${report.tags.join(", ")}`;
+    return `${verb} ${isTag ? "the tag " : ""}${report.reference}${isTag ? ` (${report.digest})` : tags}`;
   },
 });

@@ -13,7 +13,7 @@ export const login = defineCommand({
     passwordStdin: { kind: "flag", description: "Read the password from standard input" },
     identityTokenStdin: { kind: "flag", description: "Read an OAuth2 refresh token from standard input" },
   },
-  network: true,
+  network: "asking",
   examples: [
     "library login registry.example.org",
     "library login --username ci --password-stdin registry.example.org < password.txt",

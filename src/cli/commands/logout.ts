@@ -5,7 +5,7 @@ export const logout = defineCommand({
   name: "logout",
   summary: "Remove the kept credentials of a registry",
   arguments: { registry: { kind: "required", placeholder: "REGISTRY", description: "host[:port]" } },
-  network: true,
+  network: "asking",
   examples: ["library logout registry.example.org", "library logout --authfile auth.json localhost:5000"],
   input: v.strictObject({ registry: v.string() }),
   run: () => import("../../operations/login.ts").then((module) => module.logout),

@@ -11,7 +11,7 @@ export const ping = defineCommand({
       description: "host[:port], or a repository of it",
     },
   },
-  network: true,
+  network: "asking",
   examples: ["library ping registry.example.org", "library ping --json localhost:5000/team/app"],
   input: v.strictObject({ registry: v.string() }),
   run: () => import("../../operations/ping.ts").then((module) => module.ping),

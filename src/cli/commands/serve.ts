@@ -4,10 +4,11 @@ import { defineCommand } from "../command.ts";
 
 const addressSchema = v.pipe(
   v.string(),
-  v.regex(/^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$/, 'expected HOST:PORT, as "127.0.0.1:5000"'),
+  v.regex(/^(?:(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)?:)?[0-9]{1,5}$/, 'expected HOST:PORT, as "127.0.0.1:5000"'),
   v.transform((text) => {
     const colon = text.lastIndexOf(":");
-    return { hostname: text.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(text.slice(colon + 1)) };
+    const hostname = text.slice(0, Math.max(0, colon)).replace(/^\[|\]$/g, "");
+    return { hostname: hostname === "" ? "127.0.0.1" : hostname, port: Number(text.slice(colon + 1)) };
   }),
   v.check(({ port }) => port < 65_536, "expected a port below 65536"),
 );
@@ -17,13 +18,14 @@ export const serve = defineCommand({
   summary: "Serve a folder of OCI layouts as a registry until it is interrupted",
   description:
     "Each repository is a plain OCI layout below the root folder, so that other tools can read it and layouts that are " +
-    "there are served as they lie.",
+    "there are served as they lie. Deleted manifests leave their blobs: there is no garbage collection yet. With --debug " +
+    "each request is told.",
   options: {
     root: { kind: "value", placeholder: "DIR", description: "Folder with one layout a repository; made if missing" },
     address: {
       kind: "value",
-      placeholder: "HOST:PORT",
-      description: "Where to listen; port 0 takes a free one",
+      placeholder: "[HOST:]PORT",
+      description: "Where to listen: on 127.0.0.1 unless a host is given; port 0 takes a free one",
       default: "127.0.0.1:5000",
     },
     readOnly: { kind: "flag", description: "Refuse every request that would change something" },
