@@ -77,13 +77,15 @@ const coreTags: ReadonlySet<string> = new Set(
   ["str", "int", "float", "bool", "null", "map", "seq"].map((name) => `tag:yaml.org,2002:${name}`),
 );
 
-/** Fails with all problems; the message shows the first one's place where it is the only one. */
-export function fail(file: string, found: readonly Problem[]): never {
+/** Fails with all problems; the message shows the first one, with its place, where it is the only one. */
+export function fail(file: string, found: readonly Problem[], verb = "read"): never {
   const problems = found.slice(0, maxProblems).map((problem) => ({ ...problem, file }));
   const [first] = problems;
   const only = found.length === 1 ? first : undefined;
   const place = only?.line === undefined ? file : `${file}:${only.line}:${only.column ?? 1}`;
-  const message = only ? `Cannot read ${place}: ${only.message}` : `Cannot read ${file}: ${found.length} problems`;
+  const message = only
+    ? `Cannot ${verb} ${place}: ${only.message}`
+    : `Cannot ${verb} ${file}: ${found.length} problems`;
   throw new InvalidInputError(message, { code: "invalid-manifest-file", problems, hint: only?.hint });
 }
 

@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
 import { open, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join, resolve } from "node:path";
+import * as v from "valibot";
 import { InvalidInputError, LibraryError } from "../core/error.ts";
 import type { Digest } from "../oci/digest.ts";
 import { defaultManifestPath } from "./defaults.ts";
-import { maxYamlBytes } from "./document.ts";
+import { maxYamlBytes, readYaml } from "./document.ts";
 import { type LoadedManifest, loadManifest } from "./load.ts";
-import type { LibraryManifest } from "./schema.ts";
+import { type LibraryManifest, manifestSchema } from "./schema.ts";
 
 /** A manifest and the files that it speaks of; all paths are absolute. */
 export interface OpenedManifest extends LoadedManifest {
@@ -38,10 +39,38 @@ async function fileName(path: string, cwd: string): Promise<string> {
   return found?.isDirectory() ? join(path, defaultManifestPath) : path;
 }
 
+/** Where the build files are that a manifest names, and where it names them. */
+export interface NamedFiles
+  extends Pick<OpenedManifest, "file" | "directory" | "contextPath" | "dockerfilePath" | "at"> {
+  readonly build: Pick<LibraryManifest["build"], "context" | "file">;
+}
+
+/**
+ * The files that a manifest names which `openManifest` refuses, so that they can be checked together with its text;
+ * undefined where those keys cannot be read.
+ */
+export async function namedFiles(path: string | undefined, cwd: string): Promise<NamedFiles | undefined> {
+  const name = path === undefined ? defaultManifestPath : await fileName(path, cwd);
+  const manifestPath = resolve(cwd, name);
+  try {
+    const document = readYaml(await readBounded(manifestPath, name), name);
+    const section = v.safeParse(v.object({ build: buildFiles }), document.value);
+    if (!section.success) return undefined;
+    const { build } = section.output;
+    return { file: name, build, at: (key) => document.at(key), ...manifestFiles(manifestPath, { build }) };
+  } catch (error) {
+    if (error instanceof InvalidInputError) return undefined;
+    throw error;
+  }
+}
+
+const { context, file } = manifestSchema.entries.build.entries;
+const buildFiles = v.object({ context, file });
+
 /** The folder of the manifest at `manifestPath`, its build context, and its Dockerfile: absolute, or joined to the context. */
 function manifestFiles(
   manifestPath: string,
-  { build }: Pick<LibraryManifest, "build">,
+  { build }: Pick<NamedFiles, "build">,
 ): Pick<OpenedManifest, "directory" | "contextPath" | "dockerfilePath"> {
   const directory = dirname(manifestPath);
   const contextPath = resolve(directory, build.context);

@@ -214,7 +214,9 @@ function finish(answers: unknown, place: Given["problemPlace"], output: string):
     return of === "missing" ? { ...found, hint: `Give it with --set ${key}=VALUE` } : { ...found, hint };
   });
   const missing = problems.filter(({ of }) => of === "missing").map(({ path }) => formatPath(path));
-  const state = missing.length === problems.length ? `missing ${missing.join(", ")}` : `${problems.length} problems`;
+  const [first, ...others] = problems;
+  const count = others.length === 0 && first ? first.message : `${problems.length} problems`;
+  const state = missing.length === problems.length ? `missing ${missing.join(", ")}` : count;
   throw new InvalidInputError(`Cannot write ${output}: ${state}`, {
     problems: named,
     hint: "Give values with --set KEY=VALUE or --from FILE, or take the proposals with --yes",

@@ -2,8 +2,9 @@ import { stat } from "node:fs/promises";
 import type { Context } from "../core/context.ts";
 import { InvalidInputError, type Problem } from "../core/error.ts";
 import type { Report } from "../core/report.ts";
+import { fail } from "../manifest/document.ts";
 import { inputProblems } from "../manifest/inputs.ts";
-import { type OpenedManifest, openManifest } from "../manifest/open.ts";
+import { type NamedFiles, namedFiles, type OpenedManifest, openManifest } from "../manifest/open.ts";
 import { formatPath, type Path } from "../manifest/path.ts";
 import { buildPlatforms } from "../manifest/platforms.ts";
 import { imageNames } from "../manifest/references.ts";
@@ -32,20 +33,14 @@ export interface ValidateReport extends Report {
 
 /**
  * The manifest is valid, and its context, Dockerfile and the inputs of its tools exist. Throws `invalid-manifest-file`
- * with every problem at once: those of the text first, and the files once the text is valid.
+ * with every problem at once, those of the files too as far as the text can be read.
  */
 export async function validate(context: Context, { manifest: path }: ValidateInput): Promise<ValidateReport> {
-  const manifest = await openManifest(path, context.cwd);
+  const manifest = await openManifest(path, context.cwd).catch((error: unknown) =>
+    withFileProblems(error, path, context),
+  );
   const problems = await fileProblems(manifest);
-  const [first] = problems;
-  if (first) {
-    const count = problems.length === 1 ? first.message : `${problems.length} problems`;
-    throw new InvalidInputError(`Cannot use ${manifest.file}: ${count}`, {
-      code: "invalid-manifest-file",
-      problems,
-      hint: problems.length === 1 ? first.hint : undefined,
-    });
-  }
+  if (problems.length > 0) fail(manifest.file, problems, "use");
   const { title, version } = manifest.value.metadata.discovery;
   return {
     status: "ok",
@@ -59,25 +54,41 @@ export async function validate(context: Context, { manifest: path }: ValidateInp
   };
 }
 
+/** Throws what `openManifest` threw, with the problems of the files that could be found out in spite of it. */
+async function withFileProblems(error: unknown, path: string | undefined, { cwd }: Context): Promise<never> {
+  const named = error instanceof InvalidInputError ? await namedFiles(path, cwd) : undefined;
+  const found = named === undefined ? [] : await buildProblems(named);
+  if (named === undefined || found.length === 0 || !(error instanceof InvalidInputError)) throw error;
+  const all = [...error.problems, ...found].sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
+  fail(named.file, all);
+}
+
 async function fileProblems(manifest: OpenedManifest): Promise<readonly Problem[]> {
-  const { contextPath, dockerfilePath, value } = manifest;
+  const { dockerfilePath, value } = manifest;
+  const problems = [...(await buildProblems({ ...manifest, build: value.build }))];
+  const hasDockerfile = !problems.some(({ path }) => path === "build.file");
+  for (const tool of value.config.tools) {
+    const found = await inputProblems(manifest, tool);
+    // The Dockerfile that tools read is the one of the build, and told once
+    problems.push(...(hasDockerfile ? found : found.filter(({ hint }) => !hint?.includes(dockerfilePath))));
+  }
+  return problems;
+}
+
+async function buildProblems(manifest: NamedFiles): Promise<readonly Problem[]> {
+  const { contextPath, dockerfilePath, build } = manifest;
   const [folder, dockerfile] = await Promise.all(
     // Whatever the reason that it cannot be seen, a build could not use it either
     [contextPath, dockerfilePath].map((path) => stat(path).catch(() => undefined)),
   );
   const problems: Problem[] = [];
   if (!folder?.isDirectory()) {
-    const message = `build.context is "${value.build.context}", which is no folder`;
+    const message = `build.context is "${build.context}", which is no folder`;
     problems.push(placed(manifest, ["build", "context"], message, `Make the folder ${contextPath}, or name another`));
   }
   if (!dockerfile?.isFile()) {
-    const message = `build.file is "${value.build.file}", which is no file in the context`;
+    const message = `build.file is "${build.file}", which is no file in the context`;
     problems.push(placed(manifest, ["build", "file"], message, `Make ${dockerfilePath}, or name another file`));
-  }
-  for (const tool of value.config.tools) {
-    const found = await inputProblems(manifest, tool);
-    // The Dockerfile that tools read is the one of the build, and told once
-    problems.push(...(dockerfile?.isFile() ? found : found.filter(({ hint }) => !hint?.includes(dockerfilePath))));
   }
   return problems;
 }
@@ -112,6 +123,6 @@ function warnings(manifest: OpenedManifest, now: Date): readonly Problem[] {
   return found;
 }
 
-function placed(manifest: OpenedManifest, path: Path, message: string, hint: string): Problem {
+function placed(manifest: Pick<OpenedManifest, "at">, path: Path, message: string, hint: string): Problem {
   return { ...manifest.at(path), path: formatPath(path), message, hint };
 }

@@ -58,6 +58,16 @@ describe("validate() refuses", () => {
       { [name]: manifestWith("build:\n", "build:\n  context: a\n  file: /dev/null\n"), a: "" },
       ["build.context", "build.file"],
     ],
+    [
+      "a missing Dockerfile together with a problem of the text",
+      { [name]: manifestWith("kind: [headless]", "kind: []") },
+      ["build.file", "metadata.discovery.kind"],
+    ],
+    [
+      "a problem of the text alone where the files cannot be told",
+      { [name]: manifestWith("build:\n", "build:\n  file: []\n") },
+      ["build.file"],
+    ],
     ["a missing input", { [name]: inputs, Dockerfile: "" }, ["config.tools[0].inputs.config.source"]],
     ["all of them", { [name]: inputs }, ["build.file", "config.tools[0].inputs.config.source"]],
     [

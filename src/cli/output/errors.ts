@@ -56,13 +56,15 @@ export function errorEntries(error: LibraryError): readonly ErrorEntry[] {
 /** The lines for standard error, with a line end; with `debug` the causes and stacks too. */
 export function renderError(error: LibraryError, style: TextStyle, options: { readonly debug: boolean }): string {
   const lines = [`${style.red("error:")} ${oneLine(error.message)}`];
-  if (error instanceof InvalidInputError) {
-    for (const problem of error.problems) {
-      lines.push(`  ${problemLine(problem)}`);
-      if (problem.hint !== undefined) lines.push(`    ${style.bold("hint:")} ${oneLine(problem.hint)}`);
-    }
+  const problems = error instanceof InvalidInputError ? error.problems : [];
+  const isTold = problems.length === 1 && problems.every((problem) => tells(error.message, problem));
+  for (const problem of isTold ? [] : problems) {
+    lines.push(`  ${problemLine(problem)}`);
+    if (problem.hint !== undefined) lines.push(`    ${style.bold("hint:")} ${oneLine(problem.hint)}`);
   }
-  if (error.hint !== undefined) lines.push(`${style.bold("hint:")} ${oneLine(error.hint)}`);
+  const told = problems.map(({ hint }) => hint);
+  const rest = isTold ? new Set([...told, error.hint]) : told.includes(error.hint) ? [] : [error.hint];
+  for (const hint of rest) if (hint !== undefined) lines.push(`${style.bold("hint:")} ${oneLine(hint)}`);
   if (options.debug) {
     let thrown: unknown = error;
     for (let depth = 0; thrown instanceof Error && depth < 8; depth++) {
@@ -78,9 +80,18 @@ export function renderWarning(message: string, style: TextStyle): string {
   return `${style.yellow("warning:")} ${oneLine(message)}\n`;
 }
 
+/** Whether the message says all that the problem says: it ends with it, and names its place. */
+function tells(message: string, problem: Problem): boolean {
+  return message.endsWith(problem.message) && message.includes(placeText(problem));
+}
+
+function placeText({ file, line, column }: Problem): string {
+  return file === undefined ? "" : [file, line, column].filter((part) => part !== undefined).join(":");
+}
+
 function problemLine(problem: Problem): string {
-  const { file, line, column, path } = problem;
-  const place = file === undefined ? "" : `${[file, line, column].filter((part) => part !== undefined).join(":")}: `;
+  const { file, path } = problem;
+  const place = file === undefined ? "" : `${placeText(problem)}: `;
   // A usage problem names its flag in the message already, most problems of a manifest their path
   const isNamed = file === undefined || path === undefined || path === "" || problem.message.startsWith(path);
   return oneLine(`${place}${isNamed ? "" : `${path}: `}${problem.message}`);
