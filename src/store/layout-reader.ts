@@ -26,6 +26,9 @@ const maxMarkerBytes = 64 * 1024;
 /** How often index.json is read again because it was replaced meanwhile. */
 const maxReads = 100;
 
+/** How many entries an error lists to choose from. */
+const maxChoices = 10;
+
 const anyType = "application/octet-stream";
 
 /**
@@ -130,8 +133,19 @@ export class LayoutReader implements Source {
     if (roots.length === 0) roots = await this.#graph.unnamedRoots(index, io);
     if (roots.length <= 1) return roots[0];
     throw new LibraryError("ambiguous-reference", `Cannot choose in ${this.name}: it has ${roots.length} entries`, {
-      hint: `Name one, as listed by "library tags ${this.name}"`,
+      hint: `Name one: ${this.#choices(index, roots)}`,
     });
+  }
+
+  /** Some of the roots, each as it is written to mean it alone. */
+  #choices(index: LayoutIndex, roots: readonly Descriptor[]): string {
+    const tagged = listEntries(index).filter(({ tag }) => tag !== undefined);
+    const tags = new Map(tagged.map(({ tag, descriptor }) => [descriptor?.digest, tag]));
+    const names = roots.slice(0, maxChoices).map(({ digest }) => {
+      const tag = tags.get(digest);
+      return tag === undefined ? `${this.name}@${digest}` : `${this.name}:${tag}`;
+    });
+    return `${names.join(", ")}${roots.length > maxChoices ? `, and ${roots.length - maxChoices} more` : ""}`;
   }
 
   /** An entry's manifest; an entry whose blob is absent is a sparse layout's, and said to be. */

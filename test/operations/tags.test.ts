@@ -52,6 +52,22 @@ describe("tags()", () => {
     });
   });
 
+  test("lists what a layout holds without a tag only where all is asked for, and names it where one must be chosen", async () => {
+    await withPlaces({}, async (world) => {
+      const { backend, index, image } = makeSample();
+      await world.seed("oci:source:1", backend, index);
+      await world.seed("oci:source", backend, image);
+      const location = parseLocation("oci:source");
+      const { digest } = image.descriptor;
+      expect(await tags(world.context, { location, all: false })).toMatchObject({ tags: ["1"], more: false });
+      const everything = await tags(world.context, { location, all: true });
+      expect(everything.tags).toEqual(["1"]);
+      expect(everything.untagged).toContain(digest);
+      const first = await tags(world.context, { location, all: true, limit: 1 });
+      expect(first).toMatchObject({ tags: ["1"], untagged: [], more: true });
+    });
+  });
+
   test("of a repository that is not there fails with not-found", async () => {
     await withPlaces({}, async (world) => {
       const location = parseLocation(`${world.registry.host}/none/here`);

@@ -236,12 +236,13 @@ describe("LayoutBackend.resolve() without a reference", () => {
   );
 
   test.each([
-    ["two roots", [index.descriptor, other.descriptor]],
-    ["two tags", [named(index, "1"), named(other, "2")]],
-  ])("refuses %s with ambiguous-reference", (_, entries) =>
+    ["two roots", [index.descriptor, other.descriptor], [`@${index.descriptor.digest}`, `@${other.descriptor.digest}`]],
+    ["two tags", [named(index, "1"), named(other, "2")], [":1", ":2"]],
+  ])("refuses %s with ambiguous-reference, and lists them", (_, entries, choices) =>
     withFolder({}, async (folder) => {
       const layout = await handMade(folder, all, entries);
-      await expect(layout.resolve(undefined, io)).rejects.toMatchObject({ code: "ambiguous-reference" });
+      const hint = `Name one: ${choices.map((choice) => layout.name + choice).join(", ")}`;
+      await expect(layout.resolve(undefined, io)).rejects.toMatchObject({ code: "ambiguous-reference", hint });
     }),
   );
 

@@ -9,7 +9,10 @@ export const tags = defineCommand({
   summary: "List the tags of a repository, a layout or an archive",
   arguments: { location: locationArgument },
   options: {
-    all: { kind: "flag", description: "Also list the tags that only carry signatures and referrers" },
+    all: {
+      kind: "flag",
+      description: "Also list the tags that only carry signatures and referrers, and what has no tag",
+    },
     limit: { kind: "value", placeholder: "N", description: "List at most this many" },
   },
   network: true,
@@ -22,5 +25,10 @@ export const tags = defineCommand({
     ),
   }),
   run: () => import("../../operations/tags.ts").then((module) => module.tags),
-  text: (report, style) => [...report.tags, ...(report.more ? [style.dim("…")] : [])].join("\n"),
+  text: (report, style) =>
+    [
+      ...report.tags,
+      ...(report.untagged ?? []).map((digest) => `@${digest}`),
+      ...(report.more ? [style.dim("…")] : []),
+    ].join("\n"),
 });
