@@ -24,11 +24,18 @@ import { check, collect } from "./store.ts";
  * blob's file. Other files of a removed manifest stay. Throws `not-found` where there was nothing to remove.
  */
 export async function removeFromLayout(place: LayoutPlace, staging: Staging, removal: Removal, io: Io): Promise<void> {
+  await place.reader.index(io); // Where there is no layout this says so, before a lock is made there
   if ("tag" in removal) return removeTag(place, staging, removal.tag, io);
   if (removal.kind === "manifest") return removeManifest(place, staging, removal.digest, io);
-  const index = await place.reader.index(io);
-  if (index.entries.some((entry) => entry.descriptor.digest === removal.digest)) throw notFound(place, removal.digest);
-  if (!(await removeBlob(place, removal.digest))) throw notFound(place, removal.digest);
+  return removeFile(place, staging, removal.digest, io);
+}
+
+async function removeFile(place: LayoutPlace, staging: Staging, digest: Digest, io: Io): Promise<void> {
+  const unchanged = (index: LayoutIndex): LayoutIndex => index;
+  await changeLayoutIndex(place, staging, io, unchanged, async (index) => {
+    if (index.entries.some((entry) => entry.descriptor.digest === digest)) throw notFound(place, digest);
+    if (!(await removeBlob(place, digest))) throw notFound(place, digest);
+  });
 }
 
 async function removeTag(place: LayoutPlace, staging: Staging, tag: string, io: Io): Promise<void> {
@@ -41,14 +48,16 @@ async function removeTag(place: LayoutPlace, staging: Staging, tag: string, io: 
   });
 }
 
+/** Looks and unlinks under one lock: a commit in between could list what holds the file. */
 async function removeManifest(place: LayoutPlace, staging: Staging, digest: Digest, io: Io): Promise<void> {
-  await changeLayoutIndex(place, staging, io, async (index) => {
+  const withoutIt = async (index: LayoutIndex): Promise<LayoutIndex> => {
     const isListed = index.entries.some((entry) => entry.descriptor.digest === digest);
     if (!isListed && (await place.reader.stat("manifest", digest, io)) === undefined) throw notFound(place, digest);
     return isListed ? withoutEntries(index, (descriptor) => descriptor.digest === digest) : index;
+  };
+  await changeLayoutIndex(place, staging, io, withoutIt, async (index) => {
+    if (!(await isHeld(place, index, digest, io))) await removeBlob(place, digest);
   });
-  const index = await place.reader.index(io);
-  if (!(await isHeld(place, index, digest, io))) await removeBlob(place, digest);
 }
 
 /** Whether anything below the index's entries holds the digest; also yes where something below cannot be read. */

@@ -1,4 +1,4 @@
-import { lstat, mkdir, rename } from "node:fs/promises";
+import { lstat, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Content, Io } from "../core/content.ts";
 import { isLibraryError, LibraryError } from "../core/error.ts";
@@ -37,6 +37,8 @@ export class LayoutWriting implements Writing {
   readonly #staged = new Map<Digest, Staged>();
   readonly #manifests = new Map<Digest, Manifest>();
   readonly #running = new Map<Digest, Promise<Outcome>>();
+  /** All that was written or found there: what the commit's entries may reach. */
+  readonly #promised = new Map<Digest, Descriptor>();
 
   readonly #made: string | undefined;
 
@@ -49,7 +51,11 @@ export class LayoutWriting implements Writing {
   }
 
   async has(node: Node): Promise<boolean> {
-    return this.#staged.has(node.descriptor.digest) || (await this.#present(node)) !== undefined;
+    const { descriptor } = node;
+    if (this.#staged.has(descriptor.digest)) return true;
+    if ((await this.#present(descriptor)) === undefined) return false;
+    this.#promised.set(descriptor.digest, descriptor);
+    return true;
   }
 
   async write(node: Node, open: () => Promise<Content>): Promise<Outcome> {
@@ -59,7 +65,9 @@ export class LayoutWriting implements Writing {
     const writes = this.#write(node, open);
     this.#running.set(digest, writes);
     try {
-      return await writes;
+      const outcome = await writes;
+      this.#promised.set(digest, node.descriptor);
+      return outcome;
     } finally {
       this.#running.delete(digest);
     }
@@ -77,8 +85,9 @@ export class LayoutWriting implements Writing {
     await this.#showBlobs();
     const changes = indexChanges(entries, this.#manifests.values());
     if (changes.length > 0) {
-      await changeLayoutIndex(this.#place, this.#staging, this.#io, (index) => {
+      await changeLayoutIndex(this.#place, this.#staging, this.#io, async (index) => {
         checkExpectations(index, entries, this.#place.reader.name);
+        await this.#checkPromised();
         return changeIndex(index, changes);
       });
     }
@@ -99,7 +108,7 @@ export class LayoutWriting implements Writing {
     hashAlgorithm(descriptor.digest);
     if (this.#staged.has(descriptor.digest)) return "present";
     if (kind === "manifest" && descriptor.size > maxDocumentBytes) throw tooLarge(descriptor);
-    const present = await this.#present(node);
+    const present = await this.#present(descriptor);
     if (present && (kind === "blob" || (await this.#noteFile(descriptor, present)))) return "present";
     const staged = await this.#staging.stage(descriptor, open, this.#io);
     this.#staged.set(descriptor.digest, staged);
@@ -108,9 +117,22 @@ export class LayoutWriting implements Writing {
   }
 
   /** The blob as it lies in the layout, if it has the right size. */
-  async #present({ descriptor }: Node): Promise<Content | undefined> {
-    const content = await this.#place.files.open(blobPath(descriptor.digest));
-    return content?.size === descriptor.size ? content : undefined;
+  async #present({ digest, size }: Descriptor): Promise<Content | undefined> {
+    const content = await this.#place.files.open(blobPath(digest));
+    return content?.size === size ? content : undefined;
+  }
+
+  /** What was there may have been removed since; nothing is removed by this program while the lock is held. */
+  async #checkPromised(): Promise<void> {
+    for (const descriptor of this.#promised.values()) {
+      if (await this.#present(descriptor)) continue;
+      const { name } = this.#place.reader;
+      throw new LibraryError(
+        "blob-missing",
+        `Cannot write ${name}: ${descriptor.digest} was removed by another writer meanwhile`,
+        { hint: "Run the same command again: it brings what is missing" },
+      );
+    }
   }
 
   /** Whether a manifest that is there already is whole; then it is noted. */
@@ -145,23 +167,36 @@ export class LayoutWriting implements Writing {
   }
 }
 
-/** index.json is what `change` makes of it, durably, while no other writer is at it. */
+/**
+ * index.json is what `change` makes of it, durably, while no other writer is at it; then, still under the lock, `settle`
+ * runs with what index.json says by then.
+ */
 export async function changeLayoutIndex(
   place: LayoutPlace,
   staging: Staging,
   io: Io,
   change: (index: LayoutIndex) => LayoutIndex | Promise<LayoutIndex>,
+  settle?: (index: LayoutIndex) => Promise<void>,
 ): Promise<void> {
   const { root, reader, lock } = place;
   await lock.exclusive(join(root, ".lock"), io, async () => {
     const before = await reader.index(io, true);
     const after = await change(before);
-    if (after === before) return;
-    const path = join(root, indexFile);
-    const temporary = await writeDurably(staging, serializeLayoutIndex(after, path), indexFile);
-    await namingFile("write", path, () => rename(temporary, path));
-    await syncPath(root);
+    if (after !== before) await replaceIndex(root, staging, after);
+    await settle?.(after);
   });
+}
+
+async function replaceIndex(root: string, staging: Staging, index: LayoutIndex): Promise<void> {
+  const path = join(root, indexFile);
+  const temporary = await writeDurably(staging, serializeLayoutIndex(index, path), indexFile);
+  try {
+    await namingFile("write", path, () => rename(temporary, path));
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {}); // Removed as stale in a week; the first failure is told
+    throw error;
+  }
+  await syncPath(root);
 }
 
 /** Makes a folder unless it is there; a symbolic link in its place is refused. */
