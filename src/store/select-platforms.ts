@@ -39,7 +39,7 @@ export async function selectPlatforms(
   io: Io,
 ): Promise<{ readonly root: Manifest; readonly source: Store }> {
   if (patterns.length === 0) return { root, source };
-  const members = await platformMembers(source, root, io);
+  const { members, attestations } = await new Members(source, io).of(root);
   const matching = members.filter(({ platform }) => patterns.some((pattern) => matchesPlatform(platform, pattern)));
   const unmatched = patterns.filter((pattern) => !members.some(({ platform }) => matchesPlatform(platform, pattern)));
   if (unmatched.length > 0) throw noSuchPlatform(source.name, unmatched, members);
@@ -49,42 +49,81 @@ export async function selectPlatforms(
     return { root: await source.manifest(first.descriptor, io), source };
   }
   const chosen = new Set<string>(matching.map(({ descriptor }) => descriptor.digest));
-  const attestations = root.value.manifests.filter((member) => {
-    const about = member.annotations?.[annotationKeys.dockerReferenceDigest];
-    return about !== undefined && chosen.has(about);
-  });
-  const value: ImageIndex = { ...root.value, manifests: [...matching.map(asMember), ...attestations] };
+  const about = attestations.filter(
+    ({ digest, annotations }) =>
+      !chosen.has(digest) && chosen.has(annotations?.[annotationKeys.dockerReferenceDigest] ?? ""),
+  );
+  const value: ImageIndex = { ...root.value, manifests: [...matching.map(asMember), ...about] };
   const index = makeManifest(value);
   return { root: index, source: new Store(new Overlay(source, index)) };
 }
 
-/** The images of an index in document order, those of nested indexes in place, or the image itself; no attestations. */
-export async function platformMembers(
-  source: Store,
-  root: Manifest,
-  io: Io,
-  depth = 0,
-): Promise<readonly PlatformMember[]> {
-  if (depth > walkLimits.depth) {
-    throw new LibraryError(
-      "limit-exceeded",
-      `Cannot read ${root.descriptor.digest}: nested deeper than ${walkLimits.depth} levels`,
-    );
+/**
+ * The images of an index in document order, those of nested indexes in place, or the image itself; each once, and no
+ * attestations. Throws `limit-exceeded` beyond the depth and the number of manifests of `walkLimits`.
+ */
+export async function platformMembers(source: Store, root: Manifest, io: Io): Promise<readonly PlatformMember[]> {
+  return (await new Members(source, io).of(root)).members;
+}
+
+/** What lies below one root, gathered depth first. */
+class Members {
+  readonly members: PlatformMember[] = [];
+  /** Manifests that say which image they are about, at whatever depth. */
+  readonly attestations: Descriptor[] = [];
+  readonly #source: Store;
+  readonly #io: Io;
+  readonly #seen = new Set<string>();
+
+  constructor(source: Store, io: Io) {
+    this.#source = source;
+    this.#io = io;
   }
-  if (!isIndex(root.value)) {
-    const platform = await configPlatform(source, root, io);
-    return platform ? [{ descriptor: root.descriptor, platform }] : [];
+
+  async of(root: Manifest): Promise<this> {
+    if (isIndex(root.value)) await this.#addIndex(root, root.value, 0);
+    else {
+      const platform = await configPlatform(this.#source, root, this.#io);
+      if (platform) this.members.push({ descriptor: root.descriptor, platform });
+    }
+    return this;
   }
-  const members: PlatformMember[] = [];
-  for (const descriptor of root.value.manifests) {
-    if (isIndexType(descriptor.mediaType)) {
-      members.push(...(await platformMembers(source, await source.manifest(descriptor, io), io, depth + 1)));
-    } else if (isManifestType(descriptor.mediaType)) {
-      const platform = descriptor.platform ?? (await configPlatform(source, await source.manifest(descriptor, io), io));
-      if (platform && !isUnknownPlatform(platform)) members.push({ descriptor, platform });
+
+  async #addIndex({ descriptor: { digest } }: Manifest, { manifests }: ImageIndex, depth: number): Promise<void> {
+    if (depth > walkLimits.depth) throw tooMuch(digest, `nested deeper than ${walkLimits.depth} levels`);
+    this.#io.signal.throwIfAborted();
+    for (const descriptor of manifests) {
+      if (!isManifestType(descriptor.mediaType) || !this.#see(descriptor)) continue;
+      if (this.#seen.size > walkLimits.manifests) throw tooMuch(digest, `over ${walkLimits.manifests} manifests`);
+      if (descriptor.annotations?.[annotationKeys.dockerReferenceDigest] !== undefined) {
+        this.attestations.push(descriptor);
+      }
+      if (!isIndexType(descriptor.mediaType)) await this.#addImage(descriptor);
+      else {
+        const nested = await this.#source.manifest(descriptor, this.#io);
+        if (isIndex(nested.value)) await this.#addIndex(nested, nested.value, depth + 1);
+      }
     }
   }
-  return members;
+
+  async #addImage(descriptor: Descriptor): Promise<void> {
+    const platform =
+      descriptor.platform ??
+      (await configPlatform(this.#source, await this.#source.manifest(descriptor, this.#io), this.#io));
+    if (platform && !isUnknownPlatform(platform)) this.members.push({ descriptor, platform });
+  }
+
+  /** Whether this is the first of its digest; an image may be listed for several platforms. */
+  #see({ digest, mediaType, platform }: Descriptor): boolean {
+    const key = platform && !isIndexType(mediaType) ? `${digest} ${formatPlatform(platform)}` : digest;
+    if (this.#seen.has(key)) return false;
+    this.#seen.add(key);
+    return true;
+  }
+}
+
+function tooMuch(digest: string, problem: string): LibraryError {
+  return new LibraryError("limit-exceeded", `Cannot read ${digest}: ${problem}`);
 }
 
 /** The platform that an image's config names; undefined for what is no image. */
