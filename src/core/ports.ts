@@ -159,6 +159,11 @@ export interface ServeOptions {
   /** PEM text. */
   readonly tls?: { readonly cert: string; readonly key: string };
   readonly handler: (request: ServerRequest) => Promise<ServerResponse>;
+  /**
+   * Told of every request that the server itself failed to answer, as where a body's file cannot be read: its client
+   * sees status 500 or a connection that ends. Not of clients that went away.
+   */
+  readonly onFailure?: (error: unknown, request: ServerRequest) => void;
 }
 
 /** A server that listens. */

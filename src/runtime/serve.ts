@@ -1,8 +1,9 @@
-import { createReadStream } from "node:fs";
+import { once } from "node:events";
+import { createReadStream, type ReadStream } from "node:fs";
 import * as http from "node:http";
 import * as https from "node:https";
 import { pipeline } from "node:stream/promises";
-import { LibraryError } from "../core/error.ts";
+import { isLibraryError, LibraryError } from "../core/error.ts";
 import type { RunningServer, ServeOptions, ServerRequest, ServerResponse } from "../core/ports.ts";
 
 /** Milliseconds in which a client must send the head of a request, and after which a silent connection is ended. */
@@ -14,7 +15,7 @@ const drainLimit = 64 << 20;
 /**
  * Serves over node:http(s), which in both runtimes keeps the Content-Length of streamed bodies and of HEAD, and bounds
  * no body. A handler that throws is answered with 500; a body that breaks off ends its connection, so that the client
- * sees that it is short. `tls` holds PEM text.
+ * sees that it is short; `onFailure` hears of both. `tls` holds PEM text.
  */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
   const settings = {
@@ -31,7 +32,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       busy.delete(outgoing);
       if (busy.size === 0) idle();
     });
-    void answer(incoming, outgoing, options.handler);
+    void answer(incoming, outgoing, options);
   };
   const server = options.tls
     ? https.createServer({ ...settings, ...options.tls }, listener)
@@ -88,7 +89,7 @@ const listenStates: ReadonlyMap<string, string> = new Map([
 async function answer(
   incoming: http.IncomingMessage,
   outgoing: http.ServerResponse,
-  handler: ServeOptions["handler"],
+  { handler, onFailure }: ServeOptions,
 ): Promise<void> {
   const gone = new AbortController();
   outgoing.on("close", () => {
@@ -98,21 +99,43 @@ async function answer(
   // Told by the body's reader and by the signal
   incoming.on("error", () => {});
   outgoing.on("error", () => {});
+  const request = requestFrom(incoming, gone.signal);
   let response: ServerResponse;
   try {
-    response = await handler(requestFrom(incoming, gone.signal));
-  } catch {
-    // What went wrong is the handler's to report: it names nothing of the inside to a client
+    response = await handler(request);
+  } catch (error) {
+    if (!gone.signal.aborted) onFailure?.(error, request);
+    // Nothing of the inside is named to a client
     response = { status: 500, headers: {} };
   }
   try {
     await write(response, incoming, outgoing);
     if (!incoming.complete) drain(incoming);
-  } catch {
-    incoming.destroy();
-    outgoing.destroy();
+  } catch (error) {
+    if (outgoing.headersSent) {
+      incoming.destroy();
+      outgoing.destroy();
+    } else outgoing.writeHead(500, { "content-length": "0", connection: "close" }).end();
+    if (!isGone(error)) onFailure?.(error, request);
   }
 }
+
+/** Whether writing failed because the client went away. The signal does not tell: a body that fails ends the connection. */
+function isGone(error: unknown): boolean {
+  if (isLibraryError(error)) return error.code === "network-error";
+  return error instanceof Error && "code" in error && goneCodes.has(error.code);
+}
+
+const goneCodes: ReadonlySet<unknown> = new Set([
+  "ABORT_ERR",
+  "ECONNABORTED",
+  "ECONNRESET",
+  "EPIPE",
+  "ERR_STREAM_DESTROYED",
+  "ERR_STREAM_PREMATURE_CLOSE",
+  "ERR_STREAM_UNABLE_TO_PIPE",
+  "ERR_STREAM_WRITE_AFTER_END",
+]);
 
 function requestFrom(incoming: http.IncomingMessage, signal: AbortSignal): ServerRequest {
   const headers = new Headers();
@@ -167,14 +190,28 @@ async function write(
   const size = body === undefined ? undefined : body instanceof Uint8Array ? body.byteLength : body.length;
   if (size !== undefined) headers["content-length"] = String(size);
   else if (incoming.method !== "HEAD" && ![204, 304].includes(response.status)) headers["content-length"] = "0";
+  const file = incoming.method === "HEAD" ? undefined : await openFile(body);
   outgoing.writeHead(response.status, headers);
   if (incoming.method === "HEAD" || body === undefined) outgoing.end();
   else if (body instanceof Uint8Array) outgoing.end(body);
   else if (body.length === 0) outgoing.end();
-  else if (body.content.file !== undefined) {
-    const end = body.offset + body.length - 1;
-    await pipeline(createReadStream(body.content.file, { start: body.offset, end, highWaterMark: 1 << 20 }), outgoing);
+  else if (file !== undefined) {
+    // Bun 1.4.5 ends a response that is destroyed before its head went out as a whole one without a length
+    outgoing.flushHeaders();
+    await pipeline(file, outgoing, { end: false });
+    if (file.bytesRead < body.length) throw tooShort(file.bytesRead, body.length);
+    outgoing.end();
   } else await writeStream(await body.content.stream(body.offset), body.length, outgoing);
+}
+
+/** The file that a body is sent from, open, so that one that cannot be opened is still answered with 500. */
+async function openFile(body: ServerResponse["body"]): Promise<ReadStream | undefined> {
+  if (body === undefined || body instanceof Uint8Array || body.length === 0) return undefined;
+  if (body.content.file === undefined) return undefined;
+  const end = body.offset + body.length - 1;
+  const file = createReadStream(body.content.file, { start: body.offset, end, highWaterMark: 1 << 20 });
+  await once(file, "open");
+  return file;
 }
 
 async function writeStream(
@@ -187,7 +224,7 @@ async function writeStream(
   try {
     while (left > 0) {
       const { done, value } = await reader.read();
-      if (done) throw new LibraryError("size-mismatch", `Cannot answer: ${length - left} bytes, expected ${length}`);
+      if (done) throw tooShort(length - left, length);
       const fits = value.byteLength <= left ? value : value.subarray(0, left);
       left -= fits.byteLength;
       if (!outgoing.write(fits)) await drained(outgoing);
@@ -196,6 +233,10 @@ async function writeStream(
   } finally {
     await reader.cancel().catch(() => {});
   }
+}
+
+function tooShort(found: number, expected: number): LibraryError {
+  return new LibraryError("size-mismatch", `Cannot answer: ${found} bytes, expected ${expected}`);
 }
 
 function drained(outgoing: http.ServerResponse): Promise<void> {

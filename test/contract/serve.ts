@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { connect as connectTcp, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Content } from "../../src/core/content.ts";
 import { isLibraryError } from "../../src/core/error.ts";
 import type { RunningServer, ServeOptions, ServerRequest } from "../../src/core/ports.ts";
 import { makeNodeHttp } from "../../src/runtime/http-node.ts";
@@ -151,6 +152,103 @@ export const serveCases: Readonly<Record<string, () => Promise<void>>> = {
         },
       );
     }
+  },
+  "serve() reports what it could not send, and ends the connection": async () => {
+    const folder = mkdtempSync(join(tmpdir(), "library-serve-"));
+    try {
+      const path = join(folder, "short");
+      writeFileSync(path, "hello");
+      const bodies: [string, Content][] = [
+        ["EISDIR", { ...contentOf(() => [], 10), file: folder }],
+        ["size-mismatch", { ...contentOf(() => [], 10), file: path }],
+        ["size-mismatch", contentOf(() => [Buffer.from("hello")], 10)],
+      ];
+      for (const [code, content] of bodies) {
+        const failures: unknown[] = [];
+        await serving(
+          async () => ({ status: 200, headers: {}, body: { content, offset: 0, length: 10 } }),
+          async ({ url }) => {
+            await rejectsWith(
+              get(`${url}/blob`).then(({ body }) => body.bytes(100)),
+              "network-error",
+            );
+          },
+          (error, { target }) => failures.push([error instanceof Error && "code" in error && error.code, target]),
+        );
+        assert.deepEqual(failures, [[code, "/blob"]]);
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+  "serve() answers 500 for a file that cannot be opened, and reports it": async () => {
+    const failures: unknown[] = [];
+    const content = { ...contentOf(() => [], 10), file: join(tmpdir(), "library-serve-absent", "file") };
+    await serving(
+      async () => ({ status: 200, headers: {}, body: { content, offset: 0, length: 10 } }),
+      async ({ url }) => assert.equal((await get(url)).status, 500),
+      (error) => failures.push(error instanceof Error && "code" in error && error.code),
+    );
+    assert.deepEqual(failures, ["ENOENT"]);
+  },
+  "serve() reports no client that goes away during an answer": async () => {
+    const folder = mkdtempSync(join(tmpdir(), "library-serve-"));
+    try {
+      const path = join(folder, "large");
+      const length = 256 << 20;
+      writeFileSync(path, "");
+      truncateSync(path, length);
+      const endless = function* () {
+        for (;;) yield new Uint8Array(1 << 20);
+      };
+      for (const content of [{ ...contentOf(() => [], length), file: path }, contentOf(endless, length)]) {
+        const failures: unknown[] = [];
+        const gone = Promise.withResolvers<void>();
+        await serving(
+          async ({ target, signal }) => {
+            if (target === "/small") return { status: 200, headers: {} };
+            signal.addEventListener("abort", () => gone.resolve());
+            return { status: 200, headers: {}, body: { content, offset: 0, length } };
+          },
+          async ({ port, url }) => {
+            const socket = connect(port);
+            socket.once("data", () => socket.destroy());
+            socket.write("GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
+            await gone.promise;
+            await (await get(`${url}/small`)).body.bytes(100);
+          },
+          (error) => failures.push(error),
+        );
+        assert.deepEqual(failures, []);
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+  "serve() reports a handler that throws, unless its client went away": async () => {
+    const failures: unknown[] = [];
+    const came = Promise.withResolvers<void>();
+    const gone = Promise.withResolvers<void>();
+    await serving(
+      async ({ target, signal }) => {
+        if (target === "/waits") {
+          signal.addEventListener("abort", () => gone.resolve());
+          came.resolve();
+          await gone.promise;
+        }
+        throw new Error(target);
+      },
+      async ({ port, url }) => {
+        const socket = connect(port);
+        socket.write("GET /waits HTTP/1.1\r\nHost: x\r\n\r\n");
+        await came.promise;
+        socket.destroy();
+        await gone.promise;
+        await (await get(`${url}/fails`)).body.bytes(100);
+      },
+      (error, { method }) => failures.push([method, error instanceof Error && error.message]),
+    );
+    assert.deepEqual(failures, [["GET", "/fails"]]);
   },
   "serve() answers 500 where the handler throws, and tells nothing": async () => {
     await serving(
@@ -349,8 +447,9 @@ const echo: ServeOptions["handler"] = async (request) => ({ status: 200, headers
 async function serving(
   handler: ServeOptions["handler"],
   body: (server: RunningServer) => Promise<void>,
+  onFailure?: ServeOptions["onFailure"],
 ): Promise<void> {
-  const server = await serve({ hostname: "127.0.0.1", port: 0, handler });
+  const server = await serve({ hostname: "127.0.0.1", port: 0, handler, ...(onFailure ? { onFailure } : {}) });
   try {
     await body(server);
   } finally {
