@@ -1,5 +1,5 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import * as v from "valibot";
 import { replaceFile } from "../core/durable-file.ts";
 import { LibraryError } from "../core/error.ts";
@@ -53,10 +53,15 @@ export const buildReportSchema = v.object({
 /** What was made of a manifest, as it is kept. */
 export type BuildReport = v.InferOutput<typeof buildReportSchema>;
 
-/** The report lies at `path` after, whole; whoever reads at any moment finds the old or the new one. Throws `io-error`. */
+/**
+ * The report lies at `path` after, whole; whoever reads at any moment finds the old or the new one. Where its folder was
+ * not there, it is made with a `.gitignore`: what is built belongs into no repository. Throws `io-error`.
+ */
 export async function writeBuildReport(path: string, report: BuildReport, random: Random): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true });
+    const folder = dirname(path);
+    const isNew = (await mkdir(folder, { recursive: true })) !== undefined;
+    if (isNew) await writeFile(join(folder, ".gitignore"), "*\n");
     await replaceFile(path, random, (temporary) => writeFile(temporary, `${JSON.stringify(report, undefined, 2)}\n`));
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";

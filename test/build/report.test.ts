@@ -29,8 +29,17 @@ describe("build reports", () => {
       const done: BuildReport = { ...report, status: "ok", digest: digestOf("root"), duration: 5 };
       await writeBuildReport(path, done, random);
       expect(await readBuildReport(path)).toEqual(done);
-      expect(await readdir(join(folder, ".library"))).toEqual(["build.json"]);
+      expect((await readdir(join(folder, ".library"))).sort()).toEqual([".gitignore", "build.json"]);
       expect(await readFile(path, "utf8")).toEndWith("}\n");
+    });
+  });
+
+  test("writeBuildReport() has a new folder ignored by git, and leaves a folder that was there alone", async () => {
+    await withFiles({ "old/x": "" }, async (folder) => {
+      await writeBuildReport(join(folder, "new/build.json"), report, random);
+      await writeBuildReport(join(folder, "old/build.json"), report, random);
+      expect(await readFile(join(folder, "new/.gitignore"), "utf8")).toBe("*\n");
+      expect((await readdir(join(folder, "old"))).sort()).toEqual(["build.json", "x"]);
     });
   });
 

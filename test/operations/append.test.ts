@@ -338,7 +338,7 @@ describe("append() with a manifest", () => {
           { name: "latest", reference: "registry.example.org/astro/viewer:latest" },
         ],
       });
-      expect((await readdir(join(folder, ".library"))).sort()).toEqual(["build.json", "layout"]);
+      expect((await readdir(join(folder, ".library"))).sort()).toEqual([".gitignore", "build.json", "layout"]);
     });
   });
 
@@ -350,7 +350,7 @@ describe("append() with a manifest", () => {
       const recorded = await readBuildReport(join(folder, ".library/build.json"));
       expect(recorded).toMatchObject({ status: "failed", failure: { code: "malformed-archive" } });
       expect(recorded?.digest).toBeUndefined();
-      expect(await readdir(join(folder, ".library"))).toEqual(["build.json"]);
+      expect((await readdir(join(folder, ".library"))).sort()).toEqual([".gitignore", "build.json"]);
     });
   });
 
