@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { buildArgv, displayArgv } from "../build/argv.ts";
-import { findBuilder, hasEngine } from "../build/builder.ts";
+import { type Builder, findBuilder, hasEngine } from "../build/builder.ts";
 import { type Guarded, guard } from "../build/guardrail.ts";
 import { type SecondOutput, secondOutput } from "../build/output.ts";
 import type { BuildStage } from "../build/progress.ts";
 import type { Context } from "../core/context.ts";
-import { ToolMissingError } from "../core/error.ts";
+import { isLibraryError, ToolMissingError } from "../core/error.ts";
 import type { Report } from "../core/report.ts";
 import { shellWords } from "../core/shell-words.ts";
 import { type OpenedManifest, openManifest } from "../manifest/open.ts";
@@ -108,8 +108,8 @@ async function planBuild(context: Context, input: BuildInput): Promise<BuildPlan
     warnings: [...written.warnings, ...given.warnings],
   };
   const wanted = secondOutput(build.output, manifest.directory);
-  const builder = await findBuilder(context.run, context);
-  const notice = await refuseOrSkipDocker(context, manifest, wanted);
+  const builder = await findBuilder(context.run, context).catch((error: unknown) => plannedBuilder(error, input));
+  const notice = await refuseOrSkipDocker(context, manifest, wanted, input);
   const second = wanted.kind === "none" || notice !== undefined ? undefined : wanted;
   const now = new Date(Math.floor(context.now().getTime() / 1000) * 1000);
   const dates = { created: sourceDate(context), now };
@@ -135,14 +135,21 @@ async function planBuild(context: Context, input: BuildInput): Promise<BuildPlan
   };
 }
 
+/** A plan can be shown where it cannot be carried out: as it would be with Docker's builder. */
+function plannedBuilder(error: unknown, { dryRun }: BuildInput): Builder {
+  if (!dryRun || !isLibraryError(error, "tool-missing")) throw error;
+  return { command: ["docker", "buildx"], version: "none found" };
+}
+
 /**
  * A Docker image needs an engine to load it into, and holds one platform. Where the manifest only has the default, it is
- * left out with a notice; where the manifest asks for it in so many words, `tool-missing` is thrown.
+ * left out with a notice; where the manifest asks for it in so many words, `tool-missing` is thrown, but not for a plan.
  */
 async function refuseOrSkipDocker(
   context: Context,
   manifest: OpenedManifest,
   wanted: SecondOutput,
+  { dryRun }: BuildInput,
 ): Promise<string | undefined> {
   if (wanted.kind !== "docker") return undefined;
   const isDemanded = manifest.isWritten(["build", "output"]);
@@ -152,6 +159,7 @@ async function refuseOrSkipDocker(
   if (await hasEngine(context.run, context)) return undefined;
   if (!isDemanded)
     return "The image is not loaded into Docker: no engine answers, and build.output is only the default";
+  if (dryRun) return undefined;
   throw new ToolMissingError("Cannot build: build.output asks for type=docker, and no Docker engine answers", {
     hint: 'Start Docker, or write "type=oci" as build.output of the manifest',
   });

@@ -50,7 +50,7 @@ describe("build()", () => {
       for (const tag of ["1.10", "latest"]) {
         expect((await store.resolve(tag, context)).descriptor.digest).toBe(digest);
       }
-      expect((await readdir(join(folder, ".library"))).sort()).toEqual(["build.json", "layout"]);
+      expect((await readdir(join(folder, ".library"))).sort()).toEqual([".gitignore", "build.json", "layout"]);
       expect(await readBuildReport(join(folder, ".library/build.json"))).toMatchObject({
         status: "ok",
         builder: "fake v1",
@@ -100,6 +100,19 @@ describe("build()", () => {
         exitStatus: 3,
         hint: expect.stringContaining("library append"),
       });
+      expect(await readdir(folder)).not.toContain(".library");
+    });
+  });
+
+  test.each([
+    ["by default", undefined, 1],
+    ["with an output for Docker", "type=docker", 2],
+  ])("in a dry run without a builder prints what docker buildx would do, %s", async (_, output, count) => {
+    const manifest = output === undefined ? minimalManifest : withOutput(output);
+    await inProject({ there: [], manifest }, async (context, { builds }, folder) => {
+      const { commands, builder } = await build(context, input({ dryRun: true }));
+      expect([commands.length, builder, builds.length]).toEqual([count, "none found", 0]);
+      expect(commands[0]).toStartWith(`docker buildx build --file=${folder}/Dockerfile`);
       expect(await readdir(folder)).not.toContain(".library");
     });
   });
@@ -177,7 +190,7 @@ describe("build() that fails", () => {
         stages: [{ name: "RUN make", status: "failed", duration: 1000 }],
         failure: { code: "tool-failed", exitStatus: 17, tail: ["no rule", "RUN make: exit code: 2"] },
       });
-      expect(await readdir(join(folder, ".library"))).toEqual(["build.json"]);
+      expect((await readdir(join(folder, ".library"))).sort()).toEqual([".gitignore", "build.json"]);
     });
   });
 
@@ -192,7 +205,7 @@ describe("build() that fails", () => {
         status: "failed",
         failure: { code },
       });
-      expect(await readdir(join(folder, ".library"))).toEqual(["build.json"]);
+      expect((await readdir(join(folder, ".library"))).sort()).toEqual([".gitignore", "build.json"]);
     });
   });
 
