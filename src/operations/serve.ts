@@ -3,7 +3,7 @@ import { dirname, isAbsolute, join } from "node:path";
 import type { Context } from "../core/context.ts";
 import { replaceFile } from "../core/durable-file.ts";
 import { UsageError } from "../core/error.ts";
-import type { RunningServer, ServeOptions } from "../core/ports.ts";
+import type { RunningServer, ServeOptions, ServerRequest } from "../core/ports.ts";
 import type { Report } from "../core/report.ts";
 import { createRegistry } from "../server/registry.ts";
 import { errorCode, fileError, namingFile } from "../store/file-error.ts";
@@ -47,7 +47,10 @@ export async function serve(context: Context, input: ServeInput): Promise<ServeR
     ...(htpasswd === undefined ? {} : { htpasswd }),
   });
   const options: ServeOptions = { ...input.address, handler: told(context, registry), ...(tls ? { tls } : {}) };
-  const server = await context.serve(options);
+  const server = await context.serve({
+    ...options,
+    onFailure: (error, request) => tellFailure(context, error, request),
+  });
   try {
     context.emit({ kind: "step", state: "finished", name: `Serving ${root} at ${server.url}` });
     if (input.addressFile !== undefined) await writeAddress(context, absolute(context, input.addressFile), server);
@@ -81,6 +84,13 @@ function warnOfStrangers(context: Context, input: ServeInput, url: string): void
     const code = input.htpasswd === undefined ? "plain-text" : "plain-text-credentials";
     context.emit({ kind: "warning", code, message: `${what} in plain text: give --tls-cert and --tls-key` });
   }
+}
+
+/** As a warning that names the request without its query, which may hold what is secret. */
+function tellFailure(context: Context, error: unknown, request: ServerRequest): void {
+  const path = request.target.split("?", 1)[0] ?? "";
+  const problem = error instanceof Error ? error.message : "an unknown failure";
+  context.emit({ kind: "warning", code: "request-failed", message: `${request.method} ${path}: ${problem}` });
 }
 
 function absolute(context: Context, path: string): string {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { hashSync } from "bcryptjs";
 import { isLibraryError } from "../../src/core/error.ts";
 import type { Event } from "../../src/core/event.ts";
+import type { Serve, ServerRequest } from "../../src/core/ports.ts";
 import { type ServeInput, type ServeReport, serve } from "../../src/operations/serve.ts";
 import { makeRuntime } from "../../src/runtime/mod.ts";
 import { makeAuthority, makeServerCertificate } from "../support/certificate.ts";
@@ -123,6 +124,29 @@ describe("serve()", () => {
         });
         expect(status).toBe(200);
       });
+    });
+  });
+
+  test("tells as a warning what the server failed to send", async () => {
+    await withFolder({}, async (cwd) => {
+      const stop = new AbortController();
+      const context = fixedContext({ cwd, signal: stop.signal });
+      const request: ServerRequest = {
+        method: "GET",
+        target: "/v2/app/blobs/x?secret=1",
+        headers: new Headers(),
+        remoteAddress: "",
+        body: () => new ReadableStream(),
+        signal: stop.signal,
+      };
+      const listen: Serve = async ({ onFailure }) => {
+        onFailure?.(new Error("the disk is gone"), request);
+        stop.abort();
+        return { url: "http://127.0.0.1:1", port: 1, stop: async () => {} };
+      };
+      await serve({ ...context, serve: listen }, defaults);
+      const message = "GET /v2/app/blobs/x: the disk is gone";
+      expect(context.events).toContainEqual({ kind: "warning", code: "request-failed", message });
     });
   });
 
