@@ -1,5 +1,5 @@
-import { readdir, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { rename, rm, stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import type { Content, Io } from "../core/content.ts";
 import { LibraryError } from "../core/error.ts";
 import type { Random } from "../core/ports.ts";
@@ -10,6 +10,7 @@ import type { Manifest } from "../oci/manifest.ts";
 import type { FileLocation } from "../oci/reference.ts";
 import { padding } from "../tar/fields.ts";
 import { type TarEntry, tarEnd, tarHeader } from "../tar/header.ts";
+import { removeDead } from "./archive-remains.ts";
 import type { CommitEntry, Outcome, Step, Target, Writing } from "./backend.ts";
 import { syncPath } from "./durable.ts";
 import { errorCode, fileError, namingFile } from "./file-error.ts";
@@ -18,8 +19,6 @@ import { checkExpectations, indexChanges } from "./layout-entries.ts";
 import { changeIndex, emptyLayoutIndex, serializeLayoutIndex } from "./layout-index.ts";
 import { pump } from "./pump.ts";
 import { openTarFile, type TarFile } from "./tar-file.ts";
-
-const deadMs = 24 * 60 * 60 * 1000;
 
 /** What may be said about an archive that is written. */
 export interface ArchiveTargetOptions {
@@ -52,7 +51,14 @@ export class ArchiveTarget implements Target {
     const manifests = plan.flatMap(({ manifest }) => manifest ?? []);
     const temporary = `${resolve(this.#path)}.${this.#random.hex(8)}.tmp`;
     const file = await openTarFile(temporary, this.#path);
-    await removeDead(resolve(this.#path), temporary);
+    try {
+      await removeDead(resolve(this.#path), temporary, io);
+      io.signal.throwIfAborted();
+    } catch (error) {
+      await file.discard();
+      await rm(temporary, { force: true });
+      throw error;
+    }
     return new ArchiveWriting(file, { name: this.name, path: resolve(this.#path), temporary, manifests }, io);
   }
 
@@ -65,19 +71,6 @@ export class ArchiveTarget implements Target {
     throw new LibraryError("invalid-input", `Cannot write ${this.name}: not a regular file`, {
       hint: found.isDirectory() ? `For a layout in a folder, write "oci:${this.#path}"` : undefined,
     });
-  }
-}
-
-/** Removes what writers of the same archive left that were killed: no byte was added for a day before `alive` was made. */
-async function removeDead(path: string, alive: string): Promise<void> {
-  const start = `${basename(path)}.`;
-  const names = await readdir(dirname(path)).catch(() => []); // A folder may be writable but not readable
-  const now = (await stat(alive)).ctimeMs; // The file system's own clock
-  for (const name of names) {
-    if (!name.startsWith(start) || !/^[0-9a-f]{16}\.tmp$/.test(name.slice(start.length))) continue;
-    const dead = join(dirname(path), name);
-    const found = await stat(dead).catch(() => undefined);
-    if (found?.isFile() && now - found.ctimeMs > deadMs) await rm(dead, { force: true });
   }
 }
 
