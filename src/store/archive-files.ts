@@ -1,3 +1,4 @@
+import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { open } from "node:fs/promises";
 import type { Content, Io } from "../core/content.ts";
@@ -98,10 +99,16 @@ export class ArchiveFiles implements LayoutFiles {
 
   async #openFile(): Promise<{ readonly handle: FileHandle; readonly size: number }> {
     try {
-      const handle = await open(this.#path, "r");
-      const found = await handle.stat();
-      if (found.isFile()) return { handle, size: found.size };
-      await handle.close();
+      // Without waiting for a writer where the path is a pipe
+      const handle = await open(this.#path, constants.O_RDONLY | constants.O_NONBLOCK);
+      let isKept = false;
+      try {
+        const found = await handle.stat();
+        isKept = found.isFile();
+        if (isKept) return { handle, size: found.size };
+      } finally {
+        if (!isKept) await handle.close();
+      }
     } catch (cause) {
       if (errorCode(cause) === "ENOENT") {
         throw new NotFoundError(`Cannot open ${this.name}: there is no such file`, { cause });

@@ -109,6 +109,13 @@ describe("ArchiveSource", () => {
       await expect(asFolder).rejects.toMatchObject({ code: "not-found", hint: expect.stringContaining("oci:") });
     }));
 
+  test("says not-found for a pipe that nobody writes to, without waiting", () =>
+    withFolder({}, async (folder) => {
+      const pipe = join(folder, "x.tar");
+      expect(Bun.spawnSync(["mkfifo", pipe]).success).toBe(true);
+      await expect(resolveOnly(pipe)).rejects.toMatchObject({ code: "not-found" });
+    }));
+
   test.each(["gzip", "zstd"] as const)("refuses %s data that is cut or broken, and leaves no file", (compression) =>
     withFolder({}, async (folder) => {
       const tar = makeTar([marker, emptyIndex, { name: "x", content: Buffer.alloc(100_000, "abc") }]);
@@ -265,6 +272,21 @@ describe("ArchiveTarget", () => {
       const source = new ArchiveSource(join(folder, "x.tar"), storePorts);
       expect(await new Store(source).bytes("blob", node.descriptor, 300_000, io)).toEqual(bytes);
       await source.close();
+    }));
+
+  test("begin() leaves no temporary file when it is interrupted after it made one", () =>
+    withFolder({}, async (folder) => {
+      const stop = new AbortController();
+      const random = {
+        ...storePorts.random,
+        hex: (bytes: number) => {
+          stop.abort(new LibraryError("interrupted", "Cannot go on: the test stopped it"));
+          return storePorts.random.hex(bytes);
+        },
+      };
+      const begun = new ArchiveTarget(join(folder, "x.tar"), { random }).begin(testIo(stop.signal), []);
+      await expect(begun).rejects.toMatchObject({ code: "interrupted" });
+      expect(await filesBelow(folder)).toEqual([]);
     }));
 
   test("refuses a folder in its place, and a folder that is missing", () =>
