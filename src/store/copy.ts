@@ -43,7 +43,11 @@ export async function copy(plan: AsyncIterable<Step>, to: Target, options: CopyO
     await writing.commit(options.entries);
   } catch (error) {
     stop.abort(error);
-    await writing.abort({ keepPartial: false });
+    await writing.abort({ keepPartial: false }).catch((failure: unknown) => {
+      // What went wrong first is what is told
+      const reason = failure instanceof Error ? failure.message : String(failure);
+      io.emit({ kind: "debug", message: `Cannot clean up ${to.name}: ${reason}` });
+    });
     throw io.signal.aborted ? io.signal.reason : error;
   }
   return run.report();

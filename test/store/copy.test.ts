@@ -76,6 +76,25 @@ describe("copy()", () => {
     }
   });
 
+  test("throws the first error and tells of a failing abort beside it", async () => {
+    const { backend, root } = sample();
+    const below = failingAt(new MemoryBackend("target"), 1, new Error("broken"));
+    const target: Target = {
+      ...below,
+      begin: async (given, plan) => {
+        const writing = await below.begin(given, plan);
+        writing.abort = async () => {
+          throw new Error("no way back");
+        };
+        return writing;
+      },
+    };
+    const io = testIo();
+    await expect(run(backend, root, target, io)).rejects.toThrow("broken");
+    const debug = io.events.filter(({ kind }) => kind === "debug");
+    expect(debug).toMatchObject([{ message: expect.stringContaining("no way back") }]);
+  });
+
   test("heals what an interrupted copy left although the root is there already", async () => {
     const { backend, root } = sample();
     const target = new MemoryBackend("target");
