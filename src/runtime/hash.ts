@@ -21,10 +21,11 @@ const smallFile = 4 << 20;
 
 /**
  * Hashes files of at least 4 MiB in at most two workers, made when the first is needed, and smaller ones piecewise on
- * this thread. An unreadable file fails with `io-error`.
+ * this thread. An unreadable file fails with `io-error`, a worker that ends in the middle of its task with `internal`.
  */
-export function makeHash(): Hash {
+export function makeHash(start: () => Promise<Worker> = startWorker): Hash {
   const idle: Worker[] = [];
+  const ended = new WeakSet<Worker>();
   const waiting: (() => void)[] = [];
   let workers = 0;
 
@@ -57,26 +58,46 @@ export function makeHash(): Hash {
       if (workers < workerCount) {
         workers++;
         try {
-          return await startWorker();
+          const made = await start();
+          made.once("exit", () => forget(made));
+          return made;
         } catch (error) {
           workers--;
+          wakeAll();
           throw error;
         }
       }
       await new Promise<void>((resolve) => {
-        waiting.push(resolve);
-        signal.addEventListener("abort", () => resolve(), { once: true });
+        const wake = () => {
+          signal.removeEventListener("abort", wake);
+          resolve();
+        };
+        waiting.push(wake);
+        signal.addEventListener("abort", wake);
       });
     }
   }
 
+  /** A worker that ended gets no task; one that has a task is given back by it. */
+  function forget(worker: Worker): void {
+    ended.add(worker);
+    const at = idle.indexOf(worker);
+    if (at < 0) return;
+    idle.splice(at, 1);
+    workers--;
+  }
+
   function give(worker: Worker, sound: boolean): void {
-    if (sound) idle.push(worker);
+    if (sound && !ended.has(worker)) idle.push(worker);
     else {
       workers--;
       void worker.terminate();
     }
-    // All look again: one of them may have been aborted and would keep the turn to itself
+    wakeAll();
+  }
+
+  /** All look again: one of them may have been aborted and would keep the turn to itself. */
+  function wakeAll(): void {
     for (const wake of waiting.splice(0)) wake();
   }
 }
@@ -130,15 +151,19 @@ function ask(worker: Worker, task: HashTask, signal: AbortSignal): Promise<strin
       end(() => ("hex" in answer ? resolve(answer.hex) : reject(unreadable(task.path, answer.problem))));
     const onError = (cause: unknown) =>
       end(() => reject(new LibraryError("internal", "Cannot hash: the worker does not run", { cause })));
+    const onExit = (status: unknown) =>
+      end(() => reject(new LibraryError("internal", `Cannot hash: the worker ended with status ${status}`)));
     worker.ref();
     worker.once("message", onAnswer);
     worker.once("error", onError);
+    worker.once("exit", onExit);
     signal.addEventListener("abort", onAbort, { once: true });
     worker.postMessage(task);
 
     function end(settle: () => void): void {
       worker.off("message", onAnswer);
       worker.off("error", onError);
+      worker.off("exit", onExit);
       signal.removeEventListener("abort", onAbort);
       worker.unref();
       settle();
