@@ -1,5 +1,6 @@
 import type { Io } from "../core/content.ts";
 import { isLibraryError, LibraryError, RegistryError } from "../core/error.ts";
+import { isExhausted, noteExhausted } from "../core/exhausted.ts";
 import type { Random } from "../core/ports.ts";
 
 /** How often and how patiently a request is sent again. */
@@ -39,9 +40,6 @@ export interface Again {
 /** The outcome of one attempt. */
 export type Attempt<T> = { readonly kind: "done"; readonly value: T } | Again;
 
-/** Errors after which it was tried again as often as allowed: whoever is above does not begin anew. */
-const exhausted = new WeakSet<LibraryError>();
-
 /**
  * The value of the first of at most `attempts` that has one. Attempts that ask for another, or that throw `network-error`, are
  * repeated after a wait, which is told as an event; when the attempts are used up, the last error is thrown.
@@ -57,9 +55,9 @@ export async function withRetries<T>(
     io.signal.throwIfAborted();
     const outcome = await attempt(number).catch(againAfterNetworkError);
     if (outcome.kind === "done") return outcome.value;
-    if (exhausted.has(outcome.error)) throw outcome.error;
+    if (isExhausted(outcome.error)) throw outcome.error;
     if (number >= Math.min(attempts, attemptsFor(outcome.error))) {
-      if (attempts > 1) exhausted.add(outcome.error);
+      if (attempts > 1) noteExhausted(outcome.error);
       throw outcome.error;
     }
     const milliseconds = waitBefore(clock, number, outcome.retryAfterMs, outcome.error);

@@ -1,5 +1,6 @@
 import type { Content, Io } from "../core/content.ts";
 import { IntegrityError, isLibraryError } from "../core/error.ts";
+import { isExhausted } from "../core/exhausted.ts";
 import { type RunningHash, startHash } from "../core/hashing.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { hashAlgorithm, splitDigest } from "../oci/digest.ts";
@@ -23,7 +24,7 @@ const retries = { withoutProgress: 3, total: 20 } as const;
 /**
  * Moves the descriptor's bytes into the sink and hashes them on the way. After it resolves they were exactly those;
  * else it throws `size-mismatch` or `digest-mismatch`, and what the sink took is worthless. A `network-error` midway is
- * met by opening the content again and going on from the byte that is missing.
+ * met by opening the content again and going on from the byte that is missing, unless the content has tried that itself.
  */
 export async function pump(
   open: () => Promise<Content>,
@@ -82,7 +83,8 @@ async function transfer(
       break;
     } catch (error) {
       idle = received > before ? 0 : idle + 1;
-      if (!isLibraryError(error, "network-error") || idle > retries.withoutProgress || attempt >= retries.total) {
+      const isHopeless = !isLibraryError(error, "network-error") || isExhausted(error);
+      if (isHopeless || idle > retries.withoutProgress || attempt >= retries.total) {
         await receiver.flush();
         throw error;
       }

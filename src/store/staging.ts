@@ -3,6 +3,7 @@ import { copyFile, type FileHandle, link, lstat, mkdir, open, readdir, rename, r
 import { basename, dirname, join } from "node:path";
 import type { Content, Io } from "../core/content.ts";
 import { isLibraryError } from "../core/error.ts";
+import { isExhausted } from "../core/exhausted.ts";
 import { hexOf, startHash } from "../core/hashing.ts";
 import type { Hash, Random } from "../core/ports.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
@@ -159,7 +160,8 @@ export class Staging {
         break;
       } catch (error) {
         idle = (await sizeOf(path)) > offset ? 0 : idle + 1;
-        if (!isLibraryError(error, "network-error") || idle > maxIdleRetries) throw error;
+        const isHopeless = !isLibraryError(error, "network-error") || isExhausted(error);
+        if (isHopeless || idle > maxIdleRetries) throw error;
         io.emit({ kind: "debug", message: `${descriptor.digest}: going on in ${path} (${error.message})` });
       }
     }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Content } from "../../src/core/content.ts";
 import { LibraryError } from "../../src/core/error.ts";
+import { noteExhausted } from "../../src/core/exhausted.ts";
 import { describe as describeBytes } from "../../src/oci/make.ts";
 import { pump } from "../../src/store/pump.ts";
 import { seededBytes } from "../support/graph.ts";
@@ -57,6 +58,18 @@ describe.each([1000, 300_000])("pump() of chunks of %p bytes", (size) => {
         }),
     };
     await expect(run(async () => endless)).rejects.toMatchObject({ code: "size-mismatch" });
+  });
+
+  test("does not begin anew where the content has tried as often as allowed", async () => {
+    const given = new LibraryError("network-error", "Cannot go on: the test cut it");
+    noteExhausted(given);
+    let opens = 0;
+    const moves = run(async () => {
+      opens++;
+      return chunked(right.subarray(0, 1_200_000), size, given);
+    });
+    await expect(moves).rejects.toBe(given);
+    expect(opens).toBe(1);
   });
 
   test("goes on at the missing byte after the connection broke", async () => {
