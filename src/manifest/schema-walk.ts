@@ -19,6 +19,11 @@ export function hasValue(schema: Schema): schema is Schema & { readonly value: S
   return schema.type === "record" && "value" in schema;
 }
 
+/** Whether the schema is of a fixed choice of texts. */
+export function hasOptions(schema: Schema): schema is Schema & { readonly options: readonly string[] } {
+  return schema.type === "picklist" && "options" in schema;
+}
+
 /** Whether the schema only says that another may be absent or null. */
 export function hasWrapped(schema: Schema): schema is Schema & { readonly wrapped: Schema } {
   return "wrapped" in schema;

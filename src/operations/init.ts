@@ -15,7 +15,7 @@ import { readBounded } from "../manifest/open.ts";
 import { formatPath, type Path, parsePath } from "../manifest/path.ts";
 import { imageNames } from "../manifest/references.ts";
 import { type LibraryManifest, manifestSchema } from "../manifest/schema.ts";
-import { schemaAt, unwrap } from "../manifest/schema-walk.ts";
+import { hasItem, hasOptions, type Schema, schemaAt, unwrap } from "../manifest/schema-walk.ts";
 import { manifestText } from "../manifest/write.ts";
 import { errorCode, fileError, namingFile } from "../store/file-error.ts";
 import { lookAround, type Question, questions, type Surroundings } from "./init-questions.ts";
@@ -151,7 +151,7 @@ async function complete(
   for (const question of questions) {
     if (valueAt(value, question.path) !== undefined || isAnsweredAbove(value, question.path)) continue;
     const proposal = question.proposal(surroundings, (path) => valueAt(value, parsePath(path) ?? []));
-    if (mayAsk) value = assign(value, question.path, await askUntilValid(context, question, proposal));
+    if (mayAsk) value = taken(value, question, await askUntilValid(context, question, proposal));
     else if (input.yes && proposal !== undefined) value = assign(value, question.path, typedAnswer(question, proposal));
   }
   return value;
@@ -165,18 +165,45 @@ function isAnsweredAbove(value: unknown, path: Path): boolean {
   return Array.isArray(list) && (list.length === 0 || list.length > 1);
 }
 
+/** With an answer; a person's `Name <address>` answers the question for the address too. */
+function taken(value: unknown, { path }: Question, answer: unknown): unknown {
+  const [, name, email] = (typeof answer === "string" && /^([^<>]*[^<>\s])\s*<([^<>\s]+)>$/.exec(answer)) || [];
+  if (formatPath(path) !== authorName || name === undefined) return assign(value, path, answer);
+  const emailPath = [...path.slice(0, -1), "email"];
+  const schema = schemaAt(manifestSchema, emailPath);
+  // An address that cannot be one is asked for by its own question
+  const isUsable = schema !== undefined && v.is(schema, email) && valueAt(value, emailPath) === undefined;
+  const named = assign(value, path, name);
+  return isUsable ? assign(named, emailPath, email) : named;
+}
+
+const authorName = "metadata.discovery.authors[0].name";
+
+/** The question with the values that it allows, and with its proposal or that there is none. */
+function promptOf({ text }: Question, schema: Schema | undefined, proposal: string | undefined): string {
+  const inner = schema && unwrap(schema);
+  const single = inner && hasItem(inner) ? unwrap(inner.item) : inner;
+  const allowed = single && hasOptions(single) ? ` (${single.options.join(", ")})` : "";
+  const hint = proposal === undefined ? " (required)" : proposal === "" ? "" : ` [${proposal}]`;
+  return `${text}${allowed}${hint}: `;
+}
+
 async function askUntilValid(context: Context, question: Question, proposal: string | undefined): Promise<unknown> {
   const schema = schemaAt(manifestSchema, question.path);
   for (;;) {
-    const hint = proposal ? ` [${proposal}]` : "";
-    const line = await context.terminal.ask(`${question.text}${hint}: `);
+    const line = await context.terminal.ask(promptOf(question, schema, proposal));
     context.signal.throwIfAborted();
     if (line === undefined) {
       throw new UsageError("Cannot ask for the manifest's values: standard input ended", {
         hint: "Give them with --set KEY=VALUE or --from FILE",
       });
     }
-    const answer = typedAnswer(question, line.trim() === "" ? (proposal ?? "") : line.trim());
+    const said = line.trim() === "" ? (proposal ?? "") : line.trim();
+    if (said === "" && proposal === undefined) {
+      context.emit({ kind: "warning", code: "invalid-answer", message: `${question.text} is required` });
+      continue;
+    }
+    const answer = typedAnswer(question, said);
     const result = schema && v.safeParse(unwrap(schema), answer);
     if (result === undefined || result.success) return answer;
     const [problem] = readIssues(unwrap(schema ?? manifestSchema), answer, result.issues, () => undefined);
@@ -211,7 +238,7 @@ function finish(answers: unknown, place: Given["problemPlace"], output: string):
   const named = problems.map(({ path, of, message, hint }): Problem => {
     const key = formatPath(path);
     const found = { ...place(path, of === "value" ? "value" : "key"), path: key, message };
-    return of === "missing" ? { ...found, hint: `Give it with --set ${key}=VALUE` } : { ...found, hint };
+    return of === "missing" ? { ...found, hint: `Give it with ${settingOf(key)}` } : { ...found, hint };
   });
   const missing = problems.filter(({ of }) => of === "missing").map(({ path }) => formatPath(path));
   const [first, ...others] = problems;
@@ -221,6 +248,12 @@ function finish(answers: unknown, place: Given["problemPlace"], output: string):
     problems: named,
     hint: "Give values with --set KEY=VALUE or --from FILE, or take the proposals with --yes",
   });
+}
+
+/** What gives a missing value, in a form that works as it stands. */
+function settingOf(key: string): string {
+  if (key !== "metadata.discovery.authors") return `--set ${key}=VALUE`;
+  return `--set '${key}[0].name=Ada' --set '${key}[0].email=ada@example.org'`;
 }
 
 async function write(context: Context, file: string, name: string, text: string): Promise<void> {

@@ -101,6 +101,15 @@ describe("init() without a terminal", () => {
       expect(error.problems[0]?.hint).toContain("--set registry.host=");
     });
   });
+  test("hints at settings of an author that work as they stand", async () => {
+    await withFiles({}, async (cwd) => {
+      const set = settings.filter((text) => !text.startsWith("metadata.discovery.authors"));
+      const error = await invalidInput(() => run(cwd, { set }));
+      const hinted = [...(error.problems[0]?.hint ?? "").matchAll(/--set '([^']+)'/g)].map(([, text = ""]) => text);
+      await run(cwd, { set: [...set, ...hinted] });
+      expect((await load(cwd)).value.metadata.discovery.authors).toHaveLength(1);
+    });
+  });
   test("writes what --set gives, strings as they were written", async () => {
     await withFiles({}, async (cwd) => {
       await run(cwd, { set: settings });
@@ -277,6 +286,34 @@ describe("init() on a terminal", () => {
         "invalid-answer",
         "invalid-answer",
       ]);
+    });
+  });
+  test("tells what is required and what is allowed, and an empty answer that it is required", async () => {
+    await withFiles({}, async (cwd) => {
+      const open = ["metadata.discovery.licenses", "metadata.discovery.kind"];
+      const context = fixedContext({ cwd, answers: ["", "", "", "MIT", "", "headless"] });
+      await init(context, { ...base, set: settings.filter((text) => !open.some((key) => text.startsWith(key))) });
+      expect(context.asked.slice(2)).toEqual([
+        "Licence (SPDX) (required): ",
+        "Licence (SPDX) (required): ",
+        "Domains, with commas between them [astronomy]: ",
+        "Kinds of session, with commas between them (notebook, headless, carta, firefly, contributed, desktop) [headless]: ",
+      ]);
+      expect(context.events).toEqual([
+        { kind: "warning", code: "invalid-answer", message: "Licence (SPDX) is required" },
+      ]);
+    });
+  });
+  test.each([
+    ["Ada Example <ada@example.org>", [], "ada@example.org"],
+    ["Ada Example <ada>", ["ada@example.com"], "ada@example.com"],
+    ["Ada Example", ["ada@example.com"], "ada@example.com"],
+  ])("takes the author %s apart", async (author, more, email) => {
+    await withFiles({}, async (cwd) => {
+      const context = fixedContext({ cwd, answers: ["", "", author, ...more, ""] });
+      const set = settings.filter((text) => !text.startsWith("metadata.discovery.authors"));
+      await init(context, { ...base, set });
+      expect((await load(cwd)).value.metadata.discovery.authors).toMatchObject([{ name: "Ada Example", email }]);
     });
   });
   test("asks nothing that --set gives", async () => {
