@@ -1,9 +1,10 @@
-import { statSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Hash } from "../core/ports.ts";
 import { layoutFile } from "../oci/layout.ts";
 import type { Backend } from "../store/backend.ts";
+import { refusal } from "./errors.ts";
 import { ManifestCache } from "./manifest-cache.ts";
 import { Repository } from "./repository.ts";
 import { isStorable } from "./route.ts";
@@ -31,14 +32,38 @@ export class Storage {
     this.#options = options;
   }
 
-  /** The repository, if there is a layout of this name; the name was checked by `isStorable`. */
+  /**
+   * The repository, if there is a layout of this name; the name was checked by `isStorable`. A folder that a symbolic
+   * link below the root leads to is none: it may lie outside of what is served.
+   */
   find(name: string): Repository | undefined {
     const path = join(this.#root, name, layoutFile);
-    return statSync(path, { throwIfNoEntry: false })?.isFile() ? this.at(name) : undefined;
+    if (!lstatSync(path, { throwIfNoEntry: false })?.isFile() || this.#isLinked(name)) return undefined;
+    return this.#repository(name);
   }
 
-  /** The repository of this name, whose layout is made with the first content that is put there. */
+  /**
+   * The repository of this name, whose layout is made with the first content that is put there. Throws a Refusal, 404
+   * NAME_UNKNOWN, where a symbolic link leads to its folder.
+   */
   at(name: string): Repository {
+    if (!this.#isLinked(name)) return this.#repository(name);
+    throw refusal(404, "NAME_UNKNOWN", "there is no such repository", { detail: { name } });
+  }
+
+  /** Whether any folder of the name is a symbolic link; the root may be one. */
+  #isLinked(name: string): boolean {
+    let path = this.#root;
+    for (const part of name.split("/")) {
+      path = join(path, part);
+      const found = lstatSync(path, { throwIfNoEntry: false });
+      if (found === undefined) return false;
+      if (found.isSymbolicLink()) return true;
+    }
+    return false;
+  }
+
+  #repository(name: string): Repository {
     const known = this.#open.get(name);
     if (known) return known;
     for (const oldest of this.#open.keys()) {

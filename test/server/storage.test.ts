@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { digestOf } from "../../src/oci/make.ts";
 import type { Manifest } from "../../src/oci/manifest.ts";
@@ -7,6 +7,7 @@ import { makeHash } from "../../src/runtime/hash.ts";
 import { makeLock } from "../../src/runtime/lock.ts";
 import { random } from "../../src/runtime/random.ts";
 import { LayoutBackend } from "../../src/store/layout.ts";
+import { withFolder } from "../support/folder.ts";
 import { seededBytes } from "../support/graph.ts";
 import { testIo } from "../support/io.ts";
 import { startTestRegistry, type TestRegistry } from "../support/registry.ts";
@@ -77,6 +78,23 @@ describe("a layout that others made", () => {
     expect((await repository("gone").send("GET", "manifests/t")).status).toBe(404);
     const image = await repository("gone").pushImage(2, { tag: "t" });
     expect(await (await repository("gone").send("GET", "manifests/t")).bytes()).toEqual(image.bytes);
+  });
+});
+
+test("a folder that a symbolic link leads to is no repository, neither to read nor to write", async () => {
+  const image = await repository("inner/app").pushImage(1, { tag: "t" });
+  await withFolder({}, async (outside) => {
+    await rename(join(registry.root, "inner"), join(outside, "inner"));
+    await symlink(join(outside, "inner"), join(registry.root, "linked"));
+    await symlink(join(outside, "inner/app"), join(registry.root, "alias"));
+    for (const name of ["linked/app", "alias"]) {
+      const read = await repository(name).send("GET", "manifests/t");
+      const { errors } = (await read.json()) as { errors: { code: string }[] };
+      expect([read.status, errors[0]?.code]).toEqual([404, "NAME_UNKNOWN"]);
+      expect((await repository(name).putManifest(image, "other")).status).toBe(404);
+    }
+    expect((await repository("linked/new").putManifest(image, "t")).status).toBe(404);
+    expect(await readdir(join(outside, "inner"))).toEqual(["app"]);
   });
 });
 
