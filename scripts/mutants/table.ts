@@ -268,7 +268,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "redirect: no address of this machine",
     file: "src/registry/redirect.ts",
-    find: "if (isLoopback(url.hostname) && !isPrivate(from.hostname))\n    throw",
+    find: "if (isThisMachine(url.hostname) && !isPrivate(from.hostname))\n    throw",
     replace: "if (url.hostname === '') throw",
     tests: [redirect],
   },
@@ -400,8 +400,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "tag moved: layout, under the lock",
     file: "src/store/layout-writing.ts",
-    find: "checkExpectations(index, entries, this.#place.reader.name);\n        return",
-    replace: "return",
+    find: "checkExpectations(index, entries, this.#place.reader.name);\n        await",
+    replace: "await",
     tests: ["test/operations/tag.test.ts"],
     only: "another writer",
   },

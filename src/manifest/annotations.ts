@@ -59,6 +59,6 @@ export function imageAnnotations(manifest: LibraryManifest, facts: BuildFacts = 
 }
 
 /** RFC 3339 in UTC, `2026-01-31T12:00:00Z`; fractions of a second only where there are some. */
-export function formatMoment(moment: Date): string {
+function formatMoment(moment: Date): string {
   return moment.toISOString().replace(".000Z", "Z");
 }

@@ -52,8 +52,8 @@ export async function serve(context: Context, input: ServeInput): Promise<ServeR
     onFailure: (error, request) => tellFailure(context, error, request),
   });
   try {
-    context.emit({ kind: "step", state: "finished", name: `Serving ${root} at ${server.url}` });
     if (input.addressFile !== undefined) await writeAddress(context, absolute(context, input.addressFile), server);
+    context.emit({ kind: "step", state: "finished", name: `Serving ${root} at ${server.url}` });
     warnOfStrangers(context, input, server.url);
     await aborted(context.signal);
   } finally {

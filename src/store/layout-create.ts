@@ -1,3 +1,4 @@
+import type { Dirent } from "node:fs";
 import { link, lstat, mkdir, readdir, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { LibraryError } from "../core/error.ts";
@@ -24,12 +25,25 @@ export async function makeLayoutFolder(root: string): Promise<string | undefined
   return namingFile("write", root, () => mkdir(root, { recursive: true }));
 }
 
+/** What this program keeps in a layout: through a link there, it would remove or lock files of somebody else. */
+function refuseLinks(root: string, entries: readonly Dirent[]): void {
+  const strange = entries.find(
+    (entry) => (entry.name === ".partial" && !entry.isDirectory()) || (entry.name === ".lock" && !entry.isFile()),
+  );
+  if (strange === undefined) return;
+  const path = join(root, strange.name);
+  throw new LibraryError("malformed-content", `Cannot write ${path}: a link or a special file is in its place`, {
+    hint: `Look where it leads, and remove it: "rm ${path}"`,
+  });
+}
+
 /** Files of a layout that another writer is just making, or that one left. */
 const ownFiles: ReadonlySet<string> = new Set([indexFile, ".lock", ".lock-journal"]);
 
 async function refuseForeign(root: string): Promise<void> {
-  if (await isThere(join(root, layoutFile))) return;
   const entries = await namingFile("read", root, () => readdir(root, { withFileTypes: true }));
+  refuseLinks(root, entries);
+  if (entries.some(({ name }) => name === layoutFile)) return;
   const foreign = entries.find((entry) => !entry.isDirectory() && !ownFiles.has(entry.name));
   if (foreign === undefined) return;
   throw new LibraryError("already-exists", `Cannot write oci:${root}: it holds ${foreign.name} and is no OCI layout`, {

@@ -82,6 +82,7 @@ export class LayoutBackend implements Backend {
   }
 
   async remove(removal: Removal, io: Io): Promise<void> {
+    await makeLayoutFolder(this.#place.root);
     const staging = this.#staging();
     await removeFromLayout(this.#place, staging, removal, io);
     await staging.tidy();

@@ -98,7 +98,7 @@ export class Staging {
     const probe = await this.stageBytes(new Uint8Array(0), "probe");
     const now = (await lstat(probe)).ctimeMs; // The file system's own clock
     remove(probe);
-    for (const name of names) {
+    for (const name of names.filter((found) => /\.(?:[0-9a-f]{16}\.tmp|part)$/.test(found))) {
       const path = join(this.folder, name);
       const found = await lstat(path).catch(() => undefined);
       if (found?.isFile() && now - found.ctimeMs > ageMs) remove(path);

@@ -538,6 +538,19 @@ describe("LayoutBackend writing", () => {
       expect(await filesBelow(folder)).toEqual(["index.json", "oci-layout"]);
     }));
 
+  test.each([".partial", ".lock"])("refuses to write where %s is a link, and leaves what it leads to", (name) =>
+    withFolder({ "outside/thesis.txt": "x" }, async (folder) => {
+      const { backend, image } = makeSample();
+      const layout = await handMade(join(folder, "layout"), [], []);
+      await symlink(join(folder, "outside"), join(folder, "layout", name));
+      await expect(fill(layout, backend, [{ manifest: image, tag: "1" }])).rejects.toMatchObject({
+        code: "malformed-content",
+      });
+      await expect(layout.remove({ tag: "1" }, io)).rejects.toMatchObject({ code: "malformed-content" });
+      expect(await filesBelow(join(folder, "outside"))).toEqual(["thesis.txt"]);
+    }),
+  );
+
   test("begin() refuses a folder that holds other files and is no layout, and changes nothing there", () =>
     withFolder({ "project/main.c": "x" }, async (folder) => {
       const path = join(folder, "project");

@@ -13,19 +13,19 @@ import { testIo } from "../support/io.ts";
 import { storePorts } from "../support/ports.ts";
 
 test("removeStale() removes files that are older than asked, and nothing where there is nothing", () =>
-  withFolder({ "old.tmp": "x" }, async (folder) => {
+  withFolder({ "old.0123456789abcdef.tmp": "x", "thesis.txt": "x" }, async (folder) => {
     await new Staging(folder, storePorts).removeStale(-1);
-    expect(await filesBelow(folder)).toEqual([]);
+    expect(await filesBelow(folder)).toEqual(["thesis.txt"]);
     await new Staging(join(folder, "none"), storePorts).removeStale(-1);
   }));
 
 test("removeStale() goes by when a file came here, not by how old its content is", () =>
   withFolder({}, async (folder) => {
     await mkdir(join(folder, "folder"));
-    await writeFile(join(folder, "linked.tmp"), "x");
-    await utimes(join(folder, "linked.tmp"), 1, 1);
+    await writeFile(join(folder, "linked.0123456789abcdef.tmp"), "x");
+    await utimes(join(folder, "linked.0123456789abcdef.tmp"), 1, 1);
     await new Staging(folder, storePorts).removeStale();
-    expect(await filesBelow(folder)).toEqual(["linked.tmp"]);
+    expect(await filesBelow(folder)).toEqual(["linked.0123456789abcdef.tmp"]);
   }));
 
 test("stage() does not begin anew where the content has tried as often as allowed", () =>
