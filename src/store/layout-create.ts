@@ -18,10 +18,7 @@ export const layoutMarker = writeJson({ imageLayoutVersion: layoutVersion });
  * with `io-error`, or `invalid-input` where something else is in the way.
  */
 export async function makeLayoutFolder(root: string): Promise<string | undefined> {
-  if (await isFolder(root)) {
-    await refuseForeign(root);
-    return undefined;
-  }
+  if (await checkLayoutFolder(root)) return undefined;
   return namingFile("write", root, () => mkdir(root, { recursive: true }));
 }
 
@@ -49,6 +46,16 @@ async function refuseForeign(root: string): Promise<void> {
   throw new LibraryError("already-exists", `Cannot write oci:${root}: it holds ${foreign.name} and is no OCI layout`, {
     hint: "Name a new folder, an empty one, or one that is an OCI layout",
   });
+}
+
+/**
+ * Whether there is a folder at `root`; then it is a layout or may become one. Throws `already-exists` where it holds
+ * files of something else, `malformed-content` where a link is in the place of what this program keeps there.
+ */
+export async function checkLayoutFolder(root: string): Promise<boolean> {
+  if (!(await isFolder(root))) return false;
+  await refuseForeign(root);
+  return true;
 }
 
 /** Removes the folders that `makeLayoutFolder` made, as far as nothing is in them. */

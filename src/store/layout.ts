@@ -7,7 +7,7 @@ import { layoutFile } from "../oci/layout.ts";
 import type { FileLocation } from "../oci/reference.ts";
 import type { Backend, Entry, RawManifest, Referrers, Removal, Writing } from "./backend.ts";
 import { FolderFiles } from "./folder-files.ts";
-import { makeLayoutFolder } from "./layout-create.ts";
+import { checkLayoutFolder, makeLayoutFolder } from "./layout-create.ts";
 import { LayoutReader } from "./layout-reader.ts";
 import { removeFromLayout } from "./layout-removal.ts";
 import { type LayoutPlace, LayoutWriting } from "./layout-writing.ts";
@@ -82,7 +82,7 @@ export class LayoutBackend implements Backend {
   }
 
   async remove(removal: Removal, io: Io): Promise<void> {
-    await makeLayoutFolder(this.#place.root);
+    await checkLayoutFolder(this.#place.root);
     const staging = this.#staging();
     await removeFromLayout(this.#place, staging, removal, io);
     await staging.tidy();
