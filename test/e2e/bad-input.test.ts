@@ -90,7 +90,7 @@ const cases: readonly Case[] = [
   },
   {
     name: "a manifest file that is no YAML, of append",
-    argv: ["append", "-m", manifest, "--layer", "Dockerfile"],
+    argv: ["append", "-m", manifest, "--layer", ".:/srv"],
     files: { ...project, [manifest]: manifestWith("host: registry", "host: [registry") },
     status: 2,
     code: "invalid-manifest-file",
@@ -135,7 +135,7 @@ const cases: readonly Case[] = [
   },
   {
     name: "an output below a file",
-    argv: ["append", "--layer", "Dockerfile:/", "-o", "oci-archive:Dockerfile/out.tar:1"],
+    argv: ["append", "--layer", ".:/srv", "-o", "oci-archive:Dockerfile/out.tar:1"],
     files: project,
     status: 3,
     code: "io-error",
