@@ -55,7 +55,7 @@ function explain(map: YAMLMap, schema: Schema, path: string): void {
 }
 
 /** Stands where a revision would: that of the commit before would be wrong after the next one. */
-const takenLater = " revision, created: left out, taken from git and the clock when the image is made";
+const takenLater = " revision, created: left out: git gives the revision, build the time (append: SOURCE_DATE_EPOCH)";
 
 /** Leaves a key out, with its explanation and `instead` as a comment in its place. */
 function hide(map: YAMLMap, name: string, instead: string): void {

@@ -6,7 +6,7 @@ import { type BuildReport, readBuildReport, writeBuildReport } from "../../src/b
 import { workspaceOf } from "../../src/build/workspace.ts";
 import { digestOf } from "../../src/oci/make.ts";
 import { random } from "../../src/runtime/random.ts";
-import { withFiles } from "../support/files.ts";
+import { withFolder } from "../support/folder.ts";
 import { thrownBy } from "../support/thrown.ts";
 
 const report: BuildReport = {
@@ -23,7 +23,7 @@ const report: BuildReport = {
 
 describe("build reports", () => {
   test("writeBuildReport() replaces the one before, and leaves nothing else", async () => {
-    await withFiles({}, async (folder) => {
+    await withFolder({}, async (folder) => {
       const path = join(folder, ".library/build.json");
       await writeBuildReport(path, report, random);
       const done: BuildReport = { ...report, status: "ok", digest: digestOf("root"), duration: 5 };
@@ -35,7 +35,7 @@ describe("build reports", () => {
   });
 
   test("writeBuildReport() has a new folder ignored by git, and leaves a folder that was there alone", async () => {
-    await withFiles({ "old/x": "" }, async (folder) => {
+    await withFolder({ "old/x": "" }, async (folder) => {
       await writeBuildReport(join(folder, "new/build.json"), report, random);
       await writeBuildReport(join(folder, "old/build.json"), report, random);
       expect(await readFile(join(folder, "new/.gitignore"), "utf8")).toBe("*\n");
@@ -44,7 +44,7 @@ describe("build reports", () => {
   });
 
   test("writeBuildReport() fails with io-error where it cannot write", async () => {
-    await withFiles({ ".library": "a file" }, async (folder) => {
+    await withFolder({ ".library": "a file" }, async (folder) => {
       await expect(writeBuildReport(join(folder, ".library/build.json"), report, random)).rejects.toMatchObject({
         code: "io-error",
       });
@@ -52,7 +52,7 @@ describe("build reports", () => {
   });
 
   test("readBuildReport() finds none where there is none", async () => {
-    await withFiles({}, async (folder) => {
+    await withFolder({}, async (folder) => {
       expect(await readBuildReport(join(folder, "build.json"))).toBeUndefined();
     });
   });
@@ -63,7 +63,7 @@ describe("build reports", () => {
     ["a digest that is none", JSON.stringify({ ...report, digest: "sha256:1" }), "build-missing"],
     ["another status", JSON.stringify({ ...report, status: "maybe" }), "build-missing"],
   ])("readBuildReport() refuses %s", async (_, text, code) => {
-    await withFiles({}, async (folder) => {
+    await withFolder({}, async (folder) => {
       await mkdir(join(folder, "w"));
       await writeFile(join(folder, "w/build.json"), text);
       await expect(readBuildReport(join(folder, "w/build.json"))).rejects.toMatchObject({ code });

@@ -4,7 +4,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type GitFacts, gitFacts } from "../../src/git/facts.ts";
 import { parseAuthor } from "../../src/git/user.ts";
-import { withFiles } from "../support/files.ts";
+import { withFolder } from "../support/folder.ts";
 
 /** Runs git in the folder with no configuration but what the test writes. */
 function git(folder: string, ...argv: string[]): string {
@@ -25,7 +25,7 @@ function git(folder: string, ...argv: string[]): string {
 async function withRepository(
   body: (work: string, facts: (at?: string) => Promise<GitFacts>, home: string) => Promise<void>,
 ): Promise<void> {
-  await withFiles({ "work/sub/file": "x", "home/x": "" }, async (folder) => {
+  await withFolder({ "work/sub/file": "x", "home/x": "" }, async (folder) => {
     const work = join(folder, "work");
     const home = join(folder, "home");
     git(work, "init", "--quiet", "--initial-branch=main");
@@ -86,7 +86,7 @@ describe("gitFacts() reads the revision of", () => {
     });
   });
   test("a sha256 repository", async () => {
-    await withFiles({ "work/file": "x" }, async (folder) => {
+    await withFolder({ "work/file": "x" }, async (folder) => {
       const work = join(folder, "work");
       git(work, "init", "--quiet", "--object-format=sha256");
       git(work, "add", ".");
@@ -101,28 +101,31 @@ describe("gitFacts() reads the revision of", () => {
 describe("gitFacts() falls back to unknown", () => {
   const nothing = { root: undefined, revision: "unknown", remote: undefined, author: {} };
   test("outside a repository", async () => {
-    await withFiles({ "plain/x": "" }, async (folder) => {
+    await withFolder({ "plain/x": "" }, async (folder) => {
       expect(await gitFacts(join(folder, "plain"), { home: folder })).toEqual(nothing);
     });
   });
   test("before the first commit", async () => {
-    await withFiles({ "work/x": "" }, async (folder) => {
+    await withFolder({ "work/x": "" }, async (folder) => {
       git(join(folder, "work"), "init", "--quiet");
       expect((await gitFacts(join(folder, "work"), { home: folder })).revision).toBe("unknown");
     });
   });
   test("where .git is a file that names nothing", async () => {
-    await withFiles({ "work/.git": "gitdir: /nonexistent\n" }, async (folder) => {
+    await withFolder({ "work/.git": "gitdir: /nonexistent\n" }, async (folder) => {
       expect((await gitFacts(join(folder, "work"), { home: folder })).revision).toBe("unknown");
     });
   });
   test("where HEAD points out of the repository", async () => {
-    await withFiles({ "work/.git/HEAD": "ref: refs/../../secret\n", "work/secret": "a".repeat(40) }, async (folder) => {
-      expect((await gitFacts(join(folder, "work"), { home: folder })).revision).toBe("unknown");
-    });
+    await withFolder(
+      { "work/.git/HEAD": "ref: refs/../../secret\n", "work/secret": "a".repeat(40) },
+      async (folder) => {
+        expect((await gitFacts(join(folder, "work"), { home: folder })).revision).toBe("unknown");
+      },
+    );
   });
   test("where the folder does not exist", async () => {
-    await withFiles({}, async (folder) => {
+    await withFolder({}, async (folder) => {
       expect(await gitFacts(join(folder, "none/none"), { home: folder })).toEqual(nothing);
     });
   });

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { requireLayerKind } from "../../src/image/layer-kind.ts";
 import { tarEnd, tarHeader } from "../../src/tar/header.ts";
-import { withFiles } from "../support/files.ts";
+import { withFolder } from "../support/folder.ts";
 
 const header = Uint8Array.from(tarHeader({ path: "f", type: "file", mode: 0o644, uid: 0, gid: 0, size: 0, mtime: 0 }));
 const version7 = (() => {
@@ -20,7 +20,7 @@ test.each<[string, Uint8Array]>([
   ["gzip", Bun.gzipSync(header)],
   ["zstd", Bun.zstdCompressSync(header)],
 ])("requireLayerKind() accepts %s", async (_, bytes) => {
-  await withFiles({ file: bytes }, async (cwd) => expect(await requireLayerKind("file", cwd)).toBeUndefined());
+  await withFolder({ file: bytes }, async (cwd) => expect(await requireLayerKind("file", cwd)).toBeUndefined());
 });
 
 test.each<[string, string | Uint8Array]>([
@@ -29,14 +29,14 @@ test.each<[string, string | Uint8Array]>([
   ["a long text", "text ".repeat(1000)],
   ["a tar with a wrong checksum", header.map((byte, at) => (at === 0 ? byte + 1 : byte))],
 ])("requireLayerKind() refuses %s, and says to put it into a folder", async (_, bytes) => {
-  await withFiles({ file: bytes }, async (cwd) => {
+  await withFolder({ file: bytes }, async (cwd) => {
     const refused = requireLayerKind("file", cwd);
     await expect(refused).rejects.toMatchObject({ code: "invalid-input", hint: expect.stringContaining("folder") });
   });
 });
 
 test("requireLayerKind() proposes a slash for a prefix that has none", async () => {
-  await withFiles({ "dist/f": "" }, async (cwd) => {
+  await withFolder({ "dist/f": "" }, async (cwd) => {
     const refused = requireLayerKind("dist:app", cwd);
     await expect(refused).rejects.toMatchObject({ code: "invalid-input", hint: expect.stringContaining("/app") });
     await expect(requireLayerKind("dust:app", cwd)).rejects.toMatchObject({ hint: undefined });

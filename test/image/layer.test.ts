@@ -12,7 +12,7 @@ import { collect } from "../../src/store/store.ts";
 import { decompress } from "../../src/tar/codec.ts";
 import { tarParts } from "../../src/tar/parts.ts";
 import { chunks, collected } from "../support/bytes.ts";
-import { withFiles } from "../support/files.ts";
+import { withFolder } from "../support/folder.ts";
 import { seededBytes } from "../support/graph.ts";
 import { testIo } from "../support/io.ts";
 import { thrownBy } from "../support/thrown.ts";
@@ -54,7 +54,7 @@ async function listing(layer: Layer): Promise<string[]> {
 
 describe("makeLayer() of a folder", () => {
   test("holds everything in order, with one owner and one time", async () => {
-    await withFiles({ "in/b": "bb", "in/a.b": "1", "in/a/z": "", "in/a/B": "x", "in/ä": "" }, async (folder) => {
+    await withFolder({ "in/b": "bb", "in/a.b": "1", "in/a/z": "", "in/a/B": "x", "in/ä": "" }, async (folder) => {
       await symlink("../nowhere", join(folder, "in/a/link"));
       await chmod(join(folder, "in/b"), 0o775);
       await chmod(join(folder, "in/a"), 0o2775);
@@ -74,7 +74,7 @@ describe("makeLayer() of a folder", () => {
   });
 
   test.each([true, false])("has entries for the folders of a prefix only where asked: %p", async (prefixFolders) => {
-    await withFiles({ "in/f": "x" }, async (folder) => {
+    await withFolder({ "in/f": "x" }, async (folder) => {
       const layer = await layerOf(`${folder}/in:/opt//app/`, { temporary: folder, prefixFolders });
       const folders = ["directory opt/ 755 0:0 0 0", "directory opt/app/ 755 0:0 0 0"];
       expect(await listing(layer)).toEqual([...(prefixFolders ? folders : []), "file opt/app/f 644 0:0 0 1"]);
@@ -82,7 +82,7 @@ describe("makeLayer() of a folder", () => {
   });
 
   test("is equal for equal content, however it is stored", async () => {
-    await withFiles({ "one/a": "same", "one/b": "same", "two/a": "same" }, async (folder) => {
+    await withFolder({ "one/a": "same", "one/b": "same", "two/a": "same" }, async (folder) => {
       await link(join(folder, "two/a"), join(folder, "two/b"));
       await chmod(join(folder, "one/a"), 0o664);
       const one = await layerOf(join(folder, "one"), { temporary: folder });
@@ -93,7 +93,7 @@ describe("makeLayer() of a folder", () => {
   });
 
   test("has an equal diff_id in both compressions, and the type of each", async () => {
-    await withFiles({ "in/f": seededBytes(200_000, 4) }, async (folder) => {
+    await withFolder({ "in/f": seededBytes(200_000, 4) }, async (folder) => {
       const gzip = await layerOf(join(folder, "in"), { temporary: folder });
       const zstd = await layerOf(join(folder, "in"), { temporary: folder, compression: "zstd" });
       expect([gzip, zstd].map(({ descriptor }) => descriptor.mediaType)).toEqual([
@@ -108,7 +108,7 @@ describe("makeLayer() of a folder", () => {
 
   test("is unpacked by tar(1) to the same files", async () => {
     const files = { "in/sub/bin": seededBytes(100_000, 5), "in/empty": "", [`in/${"n".repeat(120)}`]: "long" };
-    await withFiles(files, async (folder) => {
+    await withFolder(files, async (folder) => {
       const layer = await layerOf(join(folder, "in"), { temporary: folder });
       await mkdir(join(folder, "out"));
       execFileSync("tar", ["-xzf", layer.content.file ?? "", "-C", join(folder, "out")]);
@@ -117,14 +117,14 @@ describe("makeLayer() of a folder", () => {
   });
 
   test("an empty folder is an empty tar", async () => {
-    await withFiles({}, async (folder) => {
+    await withFolder({}, async (folder) => {
       await mkdir(join(folder, "in"));
       expect(await listing(await layerOf(join(folder, "in"), { temporary: folder }))).toEqual([]);
     });
   });
 
   test("refuses pipes and sockets", async () => {
-    await withFiles({ "pipe/f": "", "socket/f": "" }, async (folder) => {
+    await withFolder({ "pipe/f": "", "socket/f": "" }, async (folder) => {
       execFileSync("mkfifo", [join(folder, "pipe/p")]);
       const server = createServer();
       await new Promise<void>((resolve) => server.listen(join(folder, "socket/s"), resolve));
@@ -137,7 +137,7 @@ describe("makeLayer() of a folder", () => {
   });
 
   test("refuses a name and a link's target that are not UTF-8", async () => {
-    await withFiles({ "name/f": "", "target/f": "" }, async (folder) => {
+    await withFolder({ "name/f": "", "target/f": "" }, async (folder) => {
       execFileSync("sh", [
         "-c",
         'touch "$1/name/$(printf "\\377")"; ln -s "$(printf "\\377")" "$1/target/l"',
@@ -152,7 +152,7 @@ describe("makeLayer() of a folder", () => {
   });
 
   test("stops when it is interrupted", async () => {
-    await withFiles({ "in/f": "x" }, async (folder) => {
+    await withFolder({ "in/f": "x" }, async (folder) => {
       const stop = new AbortController();
       stop.abort(new RangeError("stopped"));
       const options = {
@@ -170,7 +170,7 @@ describe("makeLayer() of a folder", () => {
 
 describe("makeLayer() of a tar", () => {
   async function withTar(body: (folder: string, tar: Uint8Array) => Promise<void>): Promise<void> {
-    await withFiles({ "in/sub/file": "content", "in/run": "#!" }, async (folder) => {
+    await withFolder({ "in/sub/file": "content", "in/run": "#!" }, async (folder) => {
       const options = ["--owner=someone:7", "--group=them:8", "--mtime=@5", "--mode=0600"];
       const tar = execFileSync("tar", [...options, "-C", join(folder, "in"), "-cf", "-", "./sub", "./run"]);
       await body(folder, tar);
@@ -240,7 +240,7 @@ describe("makeLayer() of a tar", () => {
   });
 
   test("that is not there is refused", async () => {
-    await withFiles({}, async (folder) => {
+    await withFolder({}, async (folder) => {
       await expect(layerOf(`${folder}/x`, { temporary: folder })).rejects.toMatchObject({ code: "invalid-input" });
     });
   });
@@ -306,7 +306,7 @@ describe("parseLayerSpec()", () => {
 });
 
 test("makeLayer() streams: a layer of 256 MiB takes less than 150 MiB more", async () => {
-  await withFiles({}, async (folder) => {
+  await withFolder({}, async (folder) => {
     await mkdir(join(folder, "in"));
     execFileSync("sh", ["-c", 'head -c 268435456 /dev/zero > "$1/in/zeros"', "sh", folder]);
     const script = join(import.meta.dir, "layer-once.ts");
@@ -325,7 +325,7 @@ test("makeLayer() gives an equal diff_id under Deno", async () => {
     console.error("skip: makeLayer() under Deno: deno is not on PATH");
     return;
   }
-  await withFiles(
+  await withFolder(
     { "in/bin": await readFile(process.execPath).then((bytes) => bytes.subarray(0, 32 * 1024 ** 2)) },
     async (folder) => {
       const script = join(import.meta.dir, "layer-once.ts");

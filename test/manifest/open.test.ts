@@ -2,14 +2,14 @@ import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { inputProblems, toolInputs } from "../../src/manifest/inputs.ts";
 import { openManifest } from "../../src/manifest/open.ts";
-import { withFiles } from "../support/files.ts";
+import { withFolder } from "../support/folder.ts";
 import { invalidInput } from "../support/invalid-input.ts";
 import { manifestWith, minimalManifest } from "../support/manifest-text.ts";
 
 const name = ".library.manifest.yaml";
 
 test("openManifest() takes .library.manifest.yaml of the working directory", async () => {
-  await withFiles({ [name]: minimalManifest }, async (cwd) => {
+  await withFolder({ [name]: minimalManifest }, async (cwd) => {
     const opened = await openManifest(undefined, cwd);
     expect(opened).toMatchObject({
       file: name,
@@ -33,7 +33,7 @@ describe("openManifest() resolves against the manifest's folder", () => {
     ],
     ["no absolute file", "build:\n  context: app\n  file: /etc/Dockerfile\n", "/sub/app", undefined],
   ])("%s", async (_, build, context, dockerfile) => {
-    await withFiles({ "sub/m.yaml": manifestWith("build:\n", build) }, async (cwd) => {
+    await withFolder({ "sub/m.yaml": manifestWith("build:\n", build) }, async (cwd) => {
       const opened = await openManifest("sub/m.yaml", cwd);
       expect(opened.contextPath).toBe(`${cwd}${context}`);
       expect(opened.dockerfilePath).toBe(dockerfile === undefined ? "/etc/Dockerfile" : `${cwd}${dockerfile}`);
@@ -57,7 +57,7 @@ describe("openManifest() refuses", () => {
     ["a list", { "m.yaml": "- a\n" }, "m.yaml"],
     ["one value", { "m.yaml": "a\n" }, "m.yaml"],
   ])("%s", async (_, files, path, file = path) => {
-    await withFiles(files, async (cwd) => {
+    await withFolder(files, async (cwd) => {
       const error = await invalidInput(() => openManifest(path, cwd));
       expect(error.code).toBe("invalid-manifest-file");
       expect(error.problems[0]?.file).toBe(file);
@@ -71,7 +71,7 @@ describe("toolInputs()", () => {
     "config: {source: conf/trivy.yaml}\n        dockerfile: {destination: /Dockerfile}\n        own: {}",
   );
   test("resolves sources from the manifest's folder, the Dockerfile, and what the program brings", async () => {
-    await withFiles({ "sub/m.yaml": text, "sub/conf/trivy.yaml": "", "sub/Dockerfile": "" }, async (cwd) => {
+    await withFolder({ "sub/m.yaml": text, "sub/conf/trivy.yaml": "", "sub/Dockerfile": "" }, async (cwd) => {
       const opened = await openManifest("sub/m.yaml", cwd);
       const [tool] = opened.value.config.tools;
       if (!tool) throw new Error("no tool");
@@ -83,7 +83,7 @@ describe("toolInputs()", () => {
     });
   });
   test("names every input that is not there with its place", async () => {
-    await withFiles({ "m.yaml": text }, async (cwd) => {
+    await withFolder({ "m.yaml": text }, async (cwd) => {
       const opened = await openManifest("m.yaml", cwd);
       const [tool] = opened.value.config.tools;
       if (!tool) throw new Error("no tool");

@@ -16,7 +16,7 @@ import { copy } from "../../src/store/copy.ts";
 import { MemoryBackend } from "../../src/store/memory.ts";
 import { Store } from "../../src/store/store.ts";
 import { walk } from "../../src/store/walk.ts";
-import { withFiles } from "../support/files.ts";
+import { withFolder } from "../support/folder.ts";
 import { addBlob, addImage, addManifest } from "../support/graph.ts";
 import { manifestWith, minimalManifest } from "../support/manifest-text.ts";
 import { withRealContext } from "../support/real-context.ts";
@@ -34,7 +34,7 @@ async function inFolder(
   body: (context: Context & { events: unknown[] }, folder: string) => Promise<void>,
   env: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  await withFiles(files, (folder) => withRealContext({ cwd: folder, env }, (context) => body(context, folder)));
+  await withFolder(files, (folder) => withRealContext({ cwd: folder, env }, (context) => body(context, folder)));
 }
 
 /** Every manifest, config and layer of what a reference names, read and checked. */

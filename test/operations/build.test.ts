@@ -6,8 +6,8 @@ import { LibraryError } from "../../src/core/error.ts";
 import { type BuildInput, build } from "../../src/operations/build.ts";
 import { openSource } from "../../src/operations/open.ts";
 import { type FakeBuildxOptions, fakeBuildx } from "../support/fake-buildx.ts";
-import { withFiles } from "../support/files.ts";
 import type { FixedContext } from "../support/fixed-context.ts";
+import { withFolder } from "../support/folder.ts";
 import { manifestWith, minimalManifest } from "../support/manifest-text.ts";
 import { withRealContext } from "../support/real-context.ts";
 
@@ -25,7 +25,7 @@ async function inProject(
   body: (context: FixedContext, fake: ReturnType<typeof fakeBuildx>, folder: string) => Promise<void>,
 ): Promise<void> {
   const files = { ".library.manifest.yaml": manifest, ...(dockerfile ? { Dockerfile: "FROM scratch" } : {}) };
-  await withFiles(files, async (folder) => {
+  await withFolder(files, async (folder) => {
     const fake = fakeBuildx(options);
     const { env = {}, signal } = options;
     const world = { cwd: folder, env, run: fake.run, ...(signal ? { signal } : {}) };

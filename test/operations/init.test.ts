@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { isLibraryError } from "../../src/core/error.ts";
 import { loadManifest } from "../../src/manifest/load.ts";
 import { type InitInput, init } from "../../src/operations/init.ts";
-import { withFiles } from "../support/files.ts";
 import { type FixedWorld, fixedContext } from "../support/fixed-context.ts";
+import { withFolder } from "../support/folder.ts";
 import { invalidInput } from "../support/invalid-input.ts";
 import { minimalManifest } from "../support/manifest-text.ts";
 
@@ -44,7 +44,7 @@ const settings = Object.entries(required).map(([key, value]) => `${key}=${value}
 
 describe("init() --yes", () => {
   test("writes a valid manifest of what git and the folder say", async () => {
-    await withFiles(repository, async (cwd) => {
+    await withFolder(repository, async (cwd) => {
       const report = await run(cwd, { yes: true });
       expect(report).toEqual({ status: "ok", file: name, written: true, references: ["ghcr.io/ada/my_viewer:0.1.0"] });
       const { value } = await load(cwd);
@@ -66,7 +66,7 @@ describe("init() --yes", () => {
     });
   });
   test("lists every key that has no proposal, and writes nothing", async () => {
-    await withFiles({ "My App/x": "" }, async (folder) => {
+    await withFolder({ "My App/x": "" }, async (folder) => {
       const cwd = join(folder, "My App");
       const error = await invalidInput(() => run(cwd, { yes: true }));
       expect(error.exitStatus).toBe(2);
@@ -80,7 +80,7 @@ describe("init() --yes", () => {
     });
   });
   test("takes what is set before what is proposed", async () => {
-    await withFiles(repository, async (cwd) => {
+    await withFolder(repository, async (cwd) => {
       await run(cwd, {
         yes: true,
         set: ["registry.host=localhost:5000", "build.platforms=[linux/amd64, linux/arm64]"],
@@ -94,7 +94,7 @@ describe("init() --yes", () => {
 
 describe("init() without a terminal", () => {
   test("lists every missing key", async () => {
-    await withFiles(repository, async (cwd) => {
+    await withFolder(repository, async (cwd) => {
       const error = await invalidInput(() => run(cwd));
       expect(error.code).toBe("invalid-input");
       expect(error.problems.map(({ path }) => path)).toEqual(Object.keys(required));
@@ -102,7 +102,7 @@ describe("init() without a terminal", () => {
     });
   });
   test("hints at settings of an author that work as they stand", async () => {
-    await withFiles({}, async (cwd) => {
+    await withFolder({}, async (cwd) => {
       const set = settings.filter((text) => !text.startsWith("metadata.discovery.authors"));
       const error = await invalidInput(() => run(cwd, { set }));
       const hinted = [...(error.problems[0]?.hint ?? "").matchAll(/--set '([^']+)'/g)].map(([, text = ""]) => text);
@@ -111,7 +111,7 @@ describe("init() without a terminal", () => {
     });
   });
   test("writes what --set gives, strings as they were written", async () => {
-    await withFiles({}, async (cwd) => {
+    await withFolder({}, async (cwd) => {
       await run(cwd, { set: settings });
       const { value, text } = await load(cwd);
       expect(value.build.tags).toEqual(["1.10"]);
@@ -124,7 +124,7 @@ describe("init() without a terminal", () => {
     ["YAML", minimalManifest],
     ["JSON", JSON.stringify(loadManifest(minimalManifest, "m").value)],
   ])("takes the values of --from in %s, and --set before them", async (_, from) => {
-    await withFiles({ "other/m": from }, async (cwd) => {
+    await withFolder({ "other/m": from }, async (cwd) => {
       await run(cwd, { from: "other/m", set: ["registry.image=editor"] });
       const { value } = await load(cwd);
       expect(value.registry).toEqual({ host: "registry.example.org", project: "astro", image: "editor" });
@@ -132,7 +132,7 @@ describe("init() without a terminal", () => {
     });
   });
   test("names the place of a wrong value in --from, and none for one of --set", async () => {
-    await withFiles({ m: minimalManifest.replace('"1.10"', "1.10") }, async (cwd) => {
+    await withFolder({ m: minimalManifest.replace('"1.10"', "1.10") }, async (cwd) => {
       const error = await invalidInput(() => run(cwd, { from: "m", set: ["registry.image=Editor"] }));
       expect(error.problems.map(({ file, line, column, path }) => [file, line, column, path])).toEqual([
         [undefined, undefined, undefined, "registry.image"],
@@ -141,19 +141,19 @@ describe("init() without a terminal", () => {
     });
   });
   test.each([["no equals sign"], ["=x"], ["a..b=x"]])("refuses --set %p", async (set) => {
-    await withFiles({}, async (cwd) => {
+    await withFolder({}, async (cwd) => {
       const error = await run(cwd, { set: [set] }).catch((error: unknown) => error);
       expect(isLibraryError(error, "usage")).toBe(true);
     });
   });
   test("refuses an unknown key with the nearest", async () => {
-    await withFiles({}, async (cwd) => {
+    await withFolder({}, async (cwd) => {
       const error = await invalidInput(() => run(cwd, { set: [...settings, "registry.hst=x"] }));
       expect(error.problems).toMatchObject([{ path: "registry.hst", hint: 'Write "host"' }]);
     });
   });
   test("refuses --from that is missing or no mapping", async () => {
-    await withFiles({ list: "[]" }, async (cwd) => {
+    await withFolder({ list: "[]" }, async (cwd) => {
       expect((await invalidInput(() => run(cwd, { from: "none" }))).exitStatus).toBe(2);
       expect((await invalidInput(() => run(cwd, { from: "list" }))).exitStatus).toBe(2);
     });
@@ -162,7 +162,7 @@ describe("init() without a terminal", () => {
 
 describe("init() writes", () => {
   test("defaults with a comment each, and the output only as a comment", async () => {
-    await withFiles({}, async (cwd) => {
+    await withFolder({}, async (cwd) => {
       await run(cwd, { set: settings });
       const { value, text, isWritten } = await load(cwd);
       expect(isWritten(["build", "platforms"])).toBe(true);
@@ -174,7 +174,7 @@ describe("init() writes", () => {
     });
   });
   test("neither a revision nor a moment, which would grow old, unless they are asked for", async () => {
-    await withFiles(repository, async (cwd) => {
+    await withFolder(repository, async (cwd) => {
       await run(cwd, { yes: true });
       const { isWritten, text } = await load(cwd);
       expect(["revision", "created"].map((key) => isWritten(["metadata", "discovery", key]))).toEqual([false, false]);
@@ -186,20 +186,20 @@ describe("init() writes", () => {
     });
   });
   test("the output where it was asked for", async () => {
-    await withFiles({}, async (cwd) => {
+    await withFolder({}, async (cwd) => {
       await run(cwd, { set: [...settings, "build.output=type=oci"] });
       expect((await load(cwd)).value.build.output).toBe("type=oci");
     });
   });
   test("into folders that it makes", async () => {
-    await withFiles({}, async (cwd) => {
+    await withFolder({}, async (cwd) => {
       await run(cwd, { set: settings, output: "a/b/m.yaml" });
       expect((await load(cwd, "a/b/m.yaml")).value.registry.image).toBe("viewer");
       expect(await readdir(join(cwd, "a/b"))).toEqual(["m.yaml"]);
     });
   });
   test("through a symbolic link to a file", async () => {
-    await withFiles({ "real.yaml": "x" }, async (cwd) => {
+    await withFolder({ "real.yaml": "x" }, async (cwd) => {
       await symlink("real.yaml", join(cwd, name));
       await run(cwd, { set: settings, force: true });
       expect(await readFile(join(cwd, "real.yaml"), "utf8")).toContain("viewer");
@@ -212,33 +212,33 @@ describe("init() where the output exists", () => {
     ["without a terminal", undefined],
     ["with --yes on a terminal", []],
   ])("refuses %s", async (_, answers) => {
-    await withFiles({ ...repository, [name]: "mine" }, async (cwd) => {
+    await withFolder({ ...repository, [name]: "mine" }, async (cwd) => {
       const error = await run(cwd, { yes: true }, answers ? { answers } : {}).catch((error: unknown) => error);
       expect(isLibraryError(error, "already-exists")).toBe(true);
       expect(await readFile(join(cwd, name), "utf8")).toBe("mine");
     });
   });
   test("replaces it with --force", async () => {
-    await withFiles({ [name]: "mine" }, async (cwd) => {
+    await withFolder({ [name]: "mine" }, async (cwd) => {
       await run(cwd, { set: settings, force: true });
       expect((await load(cwd)).value.registry.image).toBe("viewer");
     });
   });
   test.each([[""], ["n"], ["what"]])("leaves it on the answer %p", async (answer) => {
-    await withFiles({ [name]: "mine" }, async (cwd) => {
+    await withFolder({ [name]: "mine" }, async (cwd) => {
       const report = await run(cwd, {}, { answers: [answer] });
       expect(report).toMatchObject({ status: "ok", written: false });
       expect(await readFile(join(cwd, name), "utf8")).toBe("mine");
     });
   });
   test("refuses a folder even with --force", async () => {
-    await withFiles({ [`${name}/x`]: "" }, async (cwd) => {
+    await withFolder({ [`${name}/x`]: "" }, async (cwd) => {
       const error = await run(cwd, { set: settings, force: true }).catch((error: unknown) => error);
       expect(isLibraryError(error, "already-exists")).toBe(true);
     });
   });
   test("refuses a path below a file", async () => {
-    await withFiles({ file: "x" }, async (cwd) => {
+    await withFolder({ file: "x" }, async (cwd) => {
       const error = await run(cwd, { set: settings, output: "file/m.yaml" }).catch((error: unknown) => error);
       expect(isLibraryError(error, "invalid-input")).toBe(true);
     });
@@ -247,7 +247,7 @@ describe("init() where the output exists", () => {
 
 describe("init() on a terminal", () => {
   test("asks for what is open, takes proposals on an empty line, and asks again after a bad answer", async () => {
-    await withFiles(repository, async (cwd) => {
+    await withFolder(repository, async (cwd) => {
       const answers = [
         "bad host",
         "localhost:5000",
@@ -289,7 +289,7 @@ describe("init() on a terminal", () => {
     });
   });
   test("tells what is required and what is allowed, and an empty answer that it is required", async () => {
-    await withFiles({}, async (cwd) => {
+    await withFolder({}, async (cwd) => {
       const open = ["metadata.discovery.licenses", "metadata.discovery.kind"];
       const context = fixedContext({ cwd, answers: ["", "", "", "MIT", "", "headless"] });
       await init(context, { ...base, set: settings.filter((text) => !open.some((key) => text.startsWith(key))) });
@@ -309,7 +309,7 @@ describe("init() on a terminal", () => {
     ["Ada Example <ada>", ["ada@example.com"], "ada@example.com"],
     ["Ada Example", ["ada@example.com"], "ada@example.com"],
   ])("takes the author %s apart", async (author, more, email) => {
-    await withFiles({}, async (cwd) => {
+    await withFolder({}, async (cwd) => {
       const context = fixedContext({ cwd, answers: ["", "", author, ...more, ""] });
       const set = settings.filter((text) => !text.startsWith("metadata.discovery.authors"));
       await init(context, { ...base, set });
@@ -317,21 +317,21 @@ describe("init() on a terminal", () => {
     });
   });
   test("asks nothing that --set gives", async () => {
-    await withFiles({}, async (cwd) => {
+    await withFolder({}, async (cwd) => {
       const context = fixedContext({ cwd, answers: ["", "", ""] });
       await init(context, { ...base, set: settings });
       expect(context.asked.map((question) => question.split(" ")[0])).toEqual(["Dockerfile", "Platforms,", "Domains,"]);
     });
   });
   test("writes nothing where the input ends", async () => {
-    await withFiles({ x: "" }, async (cwd) => {
+    await withFolder({ x: "" }, async (cwd) => {
       const error = await run(cwd, {}, { answers: ["localhost:5000"] }).catch((error: unknown) => error);
       expect(isLibraryError(error, "usage")).toBe(true);
       expect(await readdir(cwd)).toEqual(["x"]);
     });
   });
   test("writes nothing where the user interrupts", async () => {
-    await withFiles({ x: "" }, async (cwd) => {
+    await withFolder({ x: "" }, async (cwd) => {
       const controller = new AbortController();
       const reason = new Error("interrupted");
       const interrupt = () => {
@@ -345,7 +345,7 @@ describe("init() on a terminal", () => {
 });
 
 test("init() leaves the old file where the new one cannot be written", async () => {
-  await withFiles({}, async (cwd) => {
+  await withFolder({}, async (cwd) => {
     // Another file stands where the first temporary file would be made
     await writeFile(join(cwd, `${name}.${"0".repeat(12)}.tmp`), "");
     await writeFile(join(cwd, name), "mine");

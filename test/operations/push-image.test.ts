@@ -9,7 +9,7 @@ import { appendSchema } from "../../src/operations/append-schema.ts";
 import { openSource } from "../../src/operations/open.ts";
 import { type PushImageInput, pushImage } from "../../src/operations/push-image.ts";
 import type { Faults } from "../support/faults.ts";
-import { withFiles } from "../support/files.ts";
+import { withFolder } from "../support/folder.ts";
 import { minimalManifest } from "../support/manifest-text.ts";
 import { withRealContext } from "../support/real-context.ts";
 import { startTestRegistry, type TestRegistry } from "../support/registry.ts";
@@ -27,7 +27,7 @@ async function withBuilt(
     const manifest = minimalManifest
       .replace("host: registry.example.org", `host: ${registry.host}`)
       .replace(/tags:\n.*\n.*\n/, `tags: ${tags.replaceAll("HOST", registry.host)}\n`);
-    await withFiles({ ".library.manifest.yaml": manifest, "dist/f": "x" }, (folder) =>
+    await withFolder({ ".library.manifest.yaml": manifest, "dist/f": "x" }, (folder) =>
       withRealContext({ cwd: folder }, async (context) => {
         const raw = { manifest: ".library.manifest.yaml", layer: ["dist:/app"] };
         const { digest } = await append(context, v.parse(appendSchema, raw));
@@ -53,7 +53,7 @@ describe("pushImage()", () => {
   test.each(["registry.example.org/astro/viewer:1", "viewer:1", "astro/viewer"])(
     "takes no reference, and says what does: %s",
     async (manifest) => {
-      await withFiles({}, (folder) =>
+      await withFolder({}, (folder) =>
         withRealContext({ cwd: folder }, async (context) => {
           const hint = expect.stringMatching(new RegExp(`--tag ${manifest}.*library copy`));
           await expect(pushImage(context, { ...input, manifest })).rejects.toMatchObject({

@@ -1,14 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { validate } from "../../src/operations/validate.ts";
-import { withFiles } from "../support/files.ts";
 import { fixedContext } from "../support/fixed-context.ts";
+import { withFolder } from "../support/folder.ts";
 import { invalidInput } from "../support/invalid-input.ts";
 import { manifestWith, minimalManifest } from "../support/manifest-text.ts";
 
 const name = ".library.manifest.yaml";
 
 test("validate() reports names, platforms and the digest of the file", async () => {
-  await withFiles({ [name]: minimalManifest, Dockerfile: "FROM scratch\n" }, async (cwd) => {
+  await withFolder({ [name]: minimalManifest, Dockerfile: "FROM scratch\n" }, async (cwd) => {
     const { digest, ...report } = await validate(fixedContext({ cwd }), {});
     expect(digest).toMatch(/^sha256:[0-9a-f]{64}$/);
     expect(report).toEqual({
@@ -36,7 +36,7 @@ describe("validate() warns of", () => {
       11,
     ],
   ])("%s", async (_, text, path, line) => {
-    await withFiles({ [name]: text, Dockerfile: "" }, async (cwd) => {
+    await withFolder({ [name]: text, Dockerfile: "" }, async (cwd) => {
       const { status, warnings } = await validate(fixedContext({ cwd }), {});
       expect(status).toBe("ok");
       expect(warnings).toMatchObject([{ file: name, line, path }]);
@@ -76,7 +76,7 @@ describe("validate() refuses", () => {
       ["build.file"],
     ],
   ])("%s", async (_, files, paths) => {
-    await withFiles(files, async (cwd) => {
+    await withFolder(files, async (cwd) => {
       const error = await invalidInput(() => validate(fixedContext({ cwd }), {}));
       expect(error.code).toBe("invalid-manifest-file");
       expect(error.problems.map(({ path }) => path)).toEqual(paths);
@@ -86,7 +86,7 @@ describe("validate() refuses", () => {
 });
 
 test("validate() takes a folder that holds a manifest", async () => {
-  await withFiles({ [`sub/${name}`]: minimalManifest, "sub/Dockerfile": "" }, async (cwd) => {
+  await withFolder({ [`sub/${name}`]: minimalManifest, "sub/Dockerfile": "" }, async (cwd) => {
     expect((await validate(fixedContext({ cwd }), { manifest: "sub" })).file).toBe(`sub/${name}`);
     const error = await invalidInput(() => validate(fixedContext({ cwd }), { manifest: "." }));
     expect(error.problems[0]?.file).toBe(name);
@@ -94,7 +94,7 @@ test("validate() takes a folder that holds a manifest", async () => {
 });
 
 test("validate() takes the manifest that is named", async () => {
-  await withFiles({ "sub/m.yaml": minimalManifest, "sub/Dockerfile": "" }, async (cwd) => {
+  await withFolder({ "sub/m.yaml": minimalManifest, "sub/Dockerfile": "" }, async (cwd) => {
     expect((await validate(fixedContext({ cwd }), { manifest: "sub/m.yaml" })).file).toBe("sub/m.yaml");
   });
 });

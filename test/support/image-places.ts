@@ -6,8 +6,8 @@ import type { MemoryBackend } from "../../src/store/memory.ts";
 import { Store } from "../../src/store/store.ts";
 import { walk } from "../../src/store/walk.ts";
 import type { Faults } from "./faults.ts";
-import { withFiles } from "./files.ts";
 import type { FixedContext, FixedWorld } from "./fixed-context.ts";
+import { withFolder } from "./folder.ts";
 import { withRealContext } from "./real-context.ts";
 import { startTestRegistry, type TestRegistry } from "./registry.ts";
 
@@ -40,7 +40,7 @@ export async function withPlaces(world: PlacesWorld, body: (places: Places) => P
   const { faults = {}, users = {}, files = {}, ...rest } = world;
   const registry = await startTestRegistry({ faults, users });
   try {
-    await withFiles(files, (folder) =>
+    await withFolder(files, (folder) =>
       withRealContext({ ...rest, cwd: folder }, async (real) => {
         const context = { ...real, sleep: async () => {} };
         await body({ registry, context, folder, ...readers(context) });
